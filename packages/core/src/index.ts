@@ -1,0 +1,11 @@
+export { describeValue, LatteFlowError, refuseArgument } from './errors.ts';
+export type { ErrorCode, ErrorDetails } from './errors.ts';
+export { requireFinite, requireInteger, requireOneOf } from './guards.ts';
+export { isAbort, throwIfAborted } from './abort.ts';
+export type { OnProgress, Progress } from './progress.ts';
+export { philoxBlock } from './philox.ts';
+export type { PhiloxCounter, PhiloxKey } from './philox.ts';
+export { NoisePurpose, normalNoise, seededStepNoise, uniformNoise } from './noise.ts';
+export type { NoiseStream, StepNoise } from './noise.ts';
+export { elementCount, formatShape, requireShape } from './shape.ts';
+export type { Axis, Shape } from './shape.ts';
