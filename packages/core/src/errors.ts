@@ -62,7 +62,8 @@ export class LatteFlowError extends Error {
 
 /** A short, safe rendering of any value for the `got` part of a message. */
 export function describeValue(value: unknown): string {
-  if (typeof value === 'string') return value.length > 80 ? `${JSON.stringify(value.slice(0, 77))}…` : JSON.stringify(value);
+  if (typeof value === 'string')
+    return value.length > 80 ? `${JSON.stringify(value.slice(0, 77))}…` : JSON.stringify(value);
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'function') return 'a function';
   if (ArrayBuffer.isView(value)) return `a ${value.constructor.name} of ${value.byteLength} bytes`;
@@ -70,7 +71,8 @@ export function describeValue(value: unknown): string {
     const shown = value.slice(0, 8).map(describeValue).join(', ');
     return value.length > 8 ? `[${shown}, … ${value.length} in all]` : `[${shown}]`;
   }
-  if (typeof value === 'object' && value !== null) return `an object of type ${value.constructor?.name ?? 'null prototype'}`;
+  if (typeof value === 'object' && value !== null)
+    return `an object of type ${value.constructor?.name ?? 'null prototype'}`;
   return String(value);
 }
 

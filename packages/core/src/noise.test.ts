@@ -16,7 +16,9 @@ describe('noise', () => {
   });
 
   test('a shorter draw is a prefix of a longer one', () => {
-    expect([...normalNoise(5, { seed: 3, image: 2 })]).toEqual([...normalNoise(64, { seed: 3, image: 2 }).subarray(0, 5)]);
+    expect([...normalNoise(5, { seed: 3, image: 2 })]).toEqual([
+      ...normalNoise(64, { seed: 3, image: 2 }).subarray(0, 5),
+    ]);
   });
 
   test('streams differ by seed, high seed bits, image and purpose', () => {

@@ -38,7 +38,8 @@ function words(where: string, length: number, stream: NoiseStream): Uint32Array 
   const key = keyOf(where, stream.seed);
   const blocks = Math.ceil(length / WORDS_PER_BLOCK);
   const out = new Uint32Array(blocks * WORDS_PER_BLOCK);
-  for (let block = 0; block < blocks; block++) philoxBlock([block, 0, image, purpose], key, out, block * WORDS_PER_BLOCK);
+  for (let block = 0; block < blocks; block++)
+    philoxBlock([block, 0, image, purpose], key, out, block * WORDS_PER_BLOCK);
   return out;
 }
 

@@ -4,7 +4,11 @@ import { philoxBlock, type PhiloxCounter, type PhiloxKey } from './philox.ts';
 
 // Known-answer vectors of Random123 (kat_vectors, "philox4x32 10").
 const vectors: readonly (readonly [PhiloxCounter, PhiloxKey, readonly number[]])[] = [
-  [[0, 0, 0, 0], [0, 0], [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]],
+  [
+    [0, 0, 0, 0],
+    [0, 0],
+    [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8],
+  ],
   [
     [0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff],
     [0xffffffff, 0xffffffff],

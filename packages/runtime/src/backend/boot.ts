@@ -1,0 +1,88 @@
+import { describeValue, LatteFlowError, requireOneOf, throwIfAborted } from '@latte-flow/core';
+import { enableProdMode, getBackend, ready, setBackend } from '@tensorflow/tfjs-core';
+
+import { deviceOptions, devicePreference, type Device, type DeviceOption } from './device.ts';
+import { describeAdapter, isSoftwareAdapter, type Obstacle, type Platform } from './platform.ts';
+
+export interface BootOptions {
+  /** Default `auto`. */
+  readonly device?: DeviceOption;
+  readonly signal?: AbortSignal;
+}
+
+export interface BootedBackend {
+  readonly device: Device;
+  /** For people: `webgpu (nvidia hopper)`, `wasm`, `cpu`. */
+  readonly description: string;
+  /** Why faster devices were passed over, when `auto` chose. */
+  readonly warnings: readonly string[];
+}
+
+function unavailable(device: Device, obstacle: Obstacle): LatteFlowError {
+  return new LatteFlowError(obstacle.code, {
+    where: 'bootBackend',
+    expected: `a working ${device} device`,
+    got: obstacle.reason,
+    remedy: obstacle.remedy,
+    data: { device },
+    cause: obstacle.cause,
+  });
+}
+
+async function adapterOf(device: Device): Promise<GPUAdapter | undefined> {
+  if (device !== 'webgpu') return undefined;
+  return (await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' })) ?? undefined;
+}
+
+async function start(platform: Platform, device: Device, automatic: boolean): Promise<string> {
+  const obstacle = await platform.obstacle(device);
+  if (obstacle !== undefined) throw unavailable(device, obstacle);
+  const adapter = await adapterOf(device);
+  if (automatic && adapter !== undefined && isSoftwareAdapter(adapter)) {
+    throw unavailable(device, {
+      code: 'backend-unavailable',
+      reason: `only the software adapter ${describeAdapter(adapter)}`,
+      remedy: 'Ask for device webgpu by name to use it all the same.',
+    });
+  }
+  await platform.loadBackend(device);
+  const works = await setBackend(device);
+  await ready();
+  if (!works || getBackend() !== device) {
+    throw unavailable(device, {
+      code: 'backend-unavailable',
+      reason: `a backend that failed to start (${describeValue(getBackend())} is active)`,
+      remedy: 'Choose another device.',
+    });
+  }
+  return adapter === undefined ? device : `${device} (${describeAdapter(adapter)})`;
+}
+
+/** Binds `bootBackend` to a platform; each entry point of this package does it once. */
+export function bootWith(platform: Platform): (options?: BootOptions) => Promise<BootedBackend> {
+  return async ({ device = 'auto', signal } = {}) => {
+    requireOneOf('bootBackend', 'device', device, deviceOptions);
+    throwIfAborted(signal);
+    enableProdMode();
+    await platform.registerGradients();
+    if (device !== 'auto') return { device, description: await start(platform, device, false), warnings: [] };
+
+    const warnings: string[] = [];
+    for (const candidate of devicePreference) {
+      throwIfAborted(signal);
+      try {
+        return { device: candidate, description: await start(platform, candidate, true), warnings };
+      } catch (error) {
+        if (!LatteFlowError.isInstance(error)) throw error;
+        warnings.push(`${candidate} passed over: ${error.message}`);
+      }
+    }
+    throw new LatteFlowError('backend-unavailable', {
+      where: 'bootBackend',
+      expected: 'webgpu, wasm or cpu to work',
+      got: 'none of them',
+      remedy: 'Install @tensorflow/tfjs-backend-wasm or @tensorflow/tfjs-backend-cpu beside this package.',
+      data: { warnings },
+    });
+  };
+}

@@ -1,0 +1,29 @@
+import type { Device } from './device.ts';
+
+/** What one environment (Node, a browser) knows about making TensorFlow.js backends available. */
+export interface Platform {
+  /** Makes every op differentiable; idempotent. Runs before any backend is loaded. */
+  registerGradients(): Promise<void>;
+  /** Why the device can't be had here and what would change that, or undefined if it can be tried. */
+  obstacle(device: Device): Promise<Obstacle | undefined>;
+  /** Imports the TensorFlow.js backend package of the device, which registers it. */
+  loadBackend(device: Device): Promise<void>;
+}
+
+export interface Obstacle {
+  readonly reason: string;
+  readonly remedy: string;
+  readonly code: 'backend-unavailable' | 'dependency-missing';
+  readonly cause?: unknown;
+}
+
+/** A one-line account of the adapter, e.g. `nvidia hopper`. */
+export function describeAdapter(adapter: GPUAdapter): string {
+  const { vendor, architecture, device, description } = adapter.info;
+  return [vendor, architecture, description || device].filter((part) => part !== '').join(' ') || 'unnamed adapter';
+}
+
+/** True for adapters that render on the CPU: right, but slower than the WASM backend. */
+export function isSoftwareAdapter(adapter: GPUAdapter): boolean {
+  return adapter.info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|softpipe/i.test(describeAdapter(adapter));
+}
