@@ -1,1 +1,13 @@
-export {};
+export { DTYPE_BYTES } from './dtype.ts';
+export type { Dtype } from './dtype.ts';
+export { decodeBfloat16, decodeFloat16, encodeFloat16 } from './float16.ts';
+export { parseSafetensors } from './safetensors.ts';
+export type { Safetensors, TensorView } from './safetensors.ts';
+export { toFloat32, toIntegers } from './values.ts';
+export { encodeSafetensors } from './encode.ts';
+export type { EncodableTensor, EncodeOptions, TensorValues } from './encode.ts';
+export { openFileStore } from './file-store.ts';
+export type { FileStore } from './file-store.ts';
+export type { ReadOptions } from './file-reader.ts';
+export { readJson, readWeights } from './weights.ts';
+export type { ReadWeightsOptions } from './weights.ts';
