@@ -1,0 +1,41 @@
+import { requireShape } from '@latte-flow/core';
+import {
+  gather,
+  matMul,
+  oneHot,
+  reshape,
+  tidy,
+  type Tensor,
+  type Tensor1D,
+  type Tensor2D,
+} from '@tensorflow/tfjs-core';
+
+import { kernelOr } from '../kernel.ts';
+import { withGradient } from '../with-gradient.ts';
+
+/** dy [M, D], ids [M] -> dtable [V, D]: a product with the one-hot matrix, because WASM lacks gather's gradient. */
+function embedGradient(dy: Tensor2D, ids: Tensor1D, vocabulary: number): Tensor2D {
+  return tidy(() => matMul(oneHot(ids, vocabulary, 1, 0, 'float32'), dy, true, false));
+}
+
+/**
+ * Rows of a table by index.
+ *
+ * @param ids `[B, S]` int32 in [0, V), borrowed; not checked, which would need a synchronous read
+ * @param table `[V, D]` float32
+ * @returns `[B, S, D]`, owned by the caller
+ * @throws LatteFlowError `shape-mismatch`
+ */
+export function embed(ids: Tensor, table: Tensor): Tensor {
+  const { B, S } = requireShape('embed', 'ids', ids.shape, ['B', 'S']);
+  const { V, D } = requireShape('embed', 'table', table.shape, ['V', 'D']);
+  return tidy(() => {
+    const flat = reshape(ids, [B! * S!]) as Tensor1D;
+    const rows = withGradient(
+      [table],
+      (table_) => kernelOr('LatteEmbed', { ids: flat, table: table_ }, {}, () => gather(table_, flat)),
+      (dy) => [embedGradient(dy as Tensor2D, flat, V!)],
+    );
+    return reshape(rows, [B!, S!, D!]);
+  });
+}

@@ -1,0 +1,14 @@
+import { div, mul, sub, sum, type Tensor } from '@tensorflow/tfjs-core';
+
+import { sumRows } from '../reduction/index.ts';
+import { inverseRms } from './portable.ts';
+
+/** dy, x [..., D], weight [D] -> [dx, dweight]. With n = x r: dx = r (g - n mean(g n)), g = dy weight. */
+export function rmsNormGradient(dy: Tensor, x: Tensor, weight: Tensor, eps: number): [Tensor, Tensor] {
+  const scale = inverseRms(x, eps); // [..., 1]
+  const normalised = mul(x, scale);
+  const inner = mul(dy, weight);
+  const projection = div(sum(mul(inner, normalised), -1, true), x.shape.at(-1)!); // [..., 1]
+  const dx = mul(sub(inner, mul(normalised, projection)), scale);
+  return [dx, sumRows(mul(dy, normalised))];
+}

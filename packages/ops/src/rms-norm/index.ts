@@ -1,0 +1,26 @@
+import { requireShape } from '@latte-flow/core';
+import type { Tensor } from '@tensorflow/tfjs-core';
+
+import { kernelOr } from '../kernel.ts';
+import { withGradient } from '../with-gradient.ts';
+import { rmsNormGradient } from './gradient.ts';
+import { rmsNormPortable } from './portable.ts';
+
+/**
+ * weight * x / sqrt(mean(x^2) + eps) over the last axis.
+ *
+ * @param x `[..., D]` float32, borrowed
+ * @param weight `[D]`
+ * @returns `[..., D]`, owned by the caller
+ * @throws LatteFlowError `shape-mismatch`
+ * @see `RMSNorm` of the reference
+ */
+export function rmsNorm(x: Tensor, weight: Tensor, eps: number): Tensor {
+  requireShape('rmsNorm', 'weight', weight.shape, [x.shape.at(-1)!]);
+  return withGradient(
+    [x, weight],
+    (x_, weight_) =>
+      kernelOr('LatteRmsNorm', { x: x_, weight: weight_ }, { eps }, () => rmsNormPortable(x_, weight_, eps)),
+    (dy, x_, weight_) => rmsNormGradient(dy, x_, weight_, eps),
+  );
+}

@@ -1,0 +1,65 @@
+import { refuseArgument, requireInteger } from '@latte-flow/core';
+import { tensor3d, type Tensor3D } from '@tensorflow/tfjs-core';
+
+/** Positions `[axes][batch][token]`: one axis for text, three (temporal, height, width) for M-RoPE. */
+export type RopePositions = readonly (readonly ArrayLike<number>[])[];
+
+export interface RopeOptions {
+  /** Even. */
+  readonly headDim: number;
+  /** Base of the frequencies, e.g. 1e6. */
+  readonly theta: number;
+  /**
+   * How many of the headDim / 2 frequencies each axis rotates, in order (Qwen2-VL's `mrope_section`: run i reads axis
+   * i mod 3). Default: all of them the first axis.
+   */
+  readonly sections?: readonly number[];
+}
+
+/** cos and sin of every position and channel, `[B, S, E]`. Owned by whoever made them. */
+export interface RopeTables {
+  readonly cos: Tensor3D;
+  readonly sin: Tensor3D;
+}
+
+function axisOfFrequency(axes: number, half: number, sections: readonly number[]): number[] {
+  const total = sections.reduce((sum, size) => sum + size, 0);
+  if (total !== half) {
+    refuseArgument({
+      where: 'ropeTables',
+      expected: `sections that add up to headDim / 2 = ${half}`,
+      got: `[${sections.join(', ')}]`,
+      remedy: "Use the model config's mrope_section.",
+    });
+  }
+  return sections.flatMap((size, i) => new Array<number>(size).fill(i % axes));
+}
+
+/**
+ * Rotation tables, computed in float64 on the host (GPU sines are too coarse for large angles) and uploaded as
+ * float32. The layout is `rotate_half`'s: channels i and i + E / 2 share frequency theta^(-2 i / E).
+ *
+ * @throws LatteFlowError `invalid-argument` if headDim is odd or the sections don't add up.
+ * @see shared reference `mrope_cos_sin`
+ */
+export function ropeTables(positions: RopePositions, { headDim, theta, sections }: RopeOptions): RopeTables {
+  requireInteger('ropeTables', 'headDim / 2', headDim / 2, { min: 1 });
+  const half = headDim / 2;
+  const axes = axisOfFrequency(positions.length, half, sections ?? [half]);
+  const batch = positions[0]?.length ?? 0;
+  const tokens = positions[0]?.[0]?.length ?? 0;
+  const frequencies = axes.map((_, i) => theta ** ((-2 * i) / headDim));
+  const cos = new Float32Array(batch * tokens * headDim);
+  const sin = new Float32Array(cos.length);
+  for (let b = 0, at = 0; b < batch; b++) {
+    for (let s = 0; s < tokens; s++, at += headDim) {
+      for (let i = 0; i < half; i++) {
+        const angle = positions[axes[i]!]![b]![s]! * frequencies[i]!;
+        cos[at + i] = cos[at + i + half] = Math.cos(angle);
+        sin[at + i] = sin[at + i + half] = Math.sin(angle);
+      }
+    }
+  }
+  const shape: [number, number, number] = [batch, tokens, headDim];
+  return { cos: tensor3d(cos, shape), sin: tensor3d(sin, shape) };
+}
