@@ -1,0 +1,40 @@
+import { describeValue, formatShape, LatteFlowError, refuseArgument } from '@latte-flow/core';
+import { add, clone, mul, Tensor, tensor } from '@tensorflow/tfjs-core';
+
+import type { Arithmetic } from '../solvers/arithmetic.ts';
+
+function requireFloatTensor(name: string, value: unknown): Tensor {
+  if (value instanceof Tensor && value.dtype === 'float32') return value;
+  return refuseArgument({
+    where: 'integrateTensors',
+    expected: `${name} to be a float32 tensor`,
+    got: value instanceof Tensor ? `a tensor of dtype ${value.dtype}` : describeValue(value),
+    remedy: 'Cast or convert it first.',
+  });
+}
+
+/** The sum of coefficient times tensor (any shape, float32, all alike). The caller owns the result. */
+export function combineTensors(terms: readonly (readonly [coefficient: number, array: Tensor])[]): Tensor {
+  return terms
+    .map(([coefficient, array]) => (coefficient === 1 ? array : mul(array, coefficient)))
+    .reduce((sum, term) => add(sum, term));
+}
+
+/** `Arithmetic` of float32 tensors. Makes intermediate tensors: runs in a `tidy`. */
+export const tensorArithmetic: Arithmetic<Tensor> = {
+  length: (array) => array.size,
+  copy: (array) => clone(requireFloatTensor('sample', array)),
+  accept(velocity, sample) {
+    const { shape } = requireFloatTensor('the velocity', velocity);
+    if (formatShape(shape) === formatShape(sample.shape)) return velocity;
+    throw new LatteFlowError('shape-mismatch', {
+      where: 'integrateTensors',
+      expected: `a velocity of shape ${formatShape(sample.shape)}, that of the sample`,
+      got: formatShape(shape),
+      remedy: 'Reshape the velocity.',
+      data: { shape, expected: sample.shape },
+    });
+  },
+  fromNoise: (noise, sample) => tensor(Float32Array.from(noise), sample.shape, 'float32'),
+  combine: combineTensors,
+};
