@@ -1,0 +1,98 @@
+import { requireFinite, requireInteger, requireShape } from '@latte-flow/core';
+import { attentionVisibility, linear, modulate, rmsNorm, silu } from '@latte-flow/ops';
+import type { ParameterScope } from '@latte-flow/runtime';
+import { split, tidy, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
+
+import { layersPerGroup, type LatteFlowConfig } from '../config/latte-flow-config.ts';
+import { requireContext, type PromptContext } from './context.ts';
+import { generationLayer } from './layer.ts';
+import { patchify, unpatchify } from './patches.ts';
+import { latentRope } from './positions.ts';
+import { timeEmbedding } from './time-embedding.ts';
+
+export interface VelocityInputs {
+  /** x_t, `[B, C, S, S]` float32. All tensors are borrowed. */
+  readonly latents: Tensor;
+  /** t of each member, `[B]` in [0, 1], 0 = noise; all of one group. */
+  readonly times: ArrayLike<number>;
+  readonly context: PromptContext;
+  /** The group that the sampling plan names, 0 … K - 1. */
+  readonly group: number;
+}
+
+/** Hidden states and the carried map of one pass, for looking inside. Owned by the caller. */
+export interface VelocityTrace {
+  readonly velocity: Tensor4D;
+  /** After each layer of the group, `[B, N, D]`. */
+  readonly hidden: readonly Tensor[];
+  /** The map that the group's last layer carried, `[B, H, N, N]`; absent where residual attention is off. */
+  readonly map?: Tensor;
+}
+
+function requireInputs({ latents, times, context, group }: VelocityInputs, config: LatteFlowConfig): void {
+  const where = 'predictVelocity';
+  requireInteger(where, 'group', group, { min: 0, max: config.numGroups - 1 });
+  const { latentChannels: C, latentSize: S } = config;
+  const { B } = requireShape(where, 'latents', latents.shape, ['B', C, S, S]);
+  requireShape(where, 'times', [times.length], [B!]);
+  for (let i = 0; i < times.length; i++) requireFinite(where, `times[${i}]`, times[i], { min: 0, max: 1 });
+  requireContext(where, context, { batch: B!, layers: (group + 1) * layersPerGroup(config), config });
+}
+
+/**
+ * `predictVelocity` with its intermediate values.
+ * @throws LatteFlowError as `predictVelocity`
+ */
+export function traceVelocity(
+  inputs: VelocityInputs,
+  parameters: ParameterScope,
+  config: LatteFlowConfig,
+): VelocityTrace {
+  requireInputs(inputs, config);
+  const { latents, times, context, group } = inputs;
+  const perGroup = layersPerGroup(config);
+  const batch = latents.shape[0]!;
+  return tidy(() => {
+    const patches = patchify(latents, config.patchSize);
+    let x = linear(patches, parameters.get('patch_embed.weight'), parameters.get('patch_embed.bias')); // [B, N, D]
+    const condition = silu(timeEmbedding(times, config.timeFrequencyDim, parameters.scope('time_embed'))); // [B, D]
+    const rope = latentRope(config, context.end);
+    const contextTokens = context.mask.shape[1]!;
+    const visibility = attentionVisibility({ batch, tokens: x.shape[1]!, contextTokens, contextMask: context.mask });
+
+    let map: Tensor | undefined;
+    const hidden: Tensor[] = [];
+    for (let layer = group * perGroup; layer < (group + 1) * perGroup; layer++) {
+      const result = generationLayer(
+        { x, condition, rope, visibility, context: context.layers[layer], previous: map },
+        parameters.scope(`layers.${layer}`),
+        config,
+      );
+      ({ hidden: x, map } = result);
+      hidden.push(x);
+    }
+    const headModulation = linear(
+      condition,
+      parameters.get('head_modulation.weight'),
+      parameters.get('head_modulation.bias'),
+    );
+    const [scale, shift] = split(headModulation, 2, 1) as [Tensor, Tensor];
+    const normalised = modulate(rmsNorm(x, parameters.get('norm_out.weight'), config.rmsNormEps), scale, shift);
+    const out = linear(normalised, parameters.get('head.weight'), parameters.get('head.bias')); // [B, N, C p p]
+    return { velocity: unpatchify(out, config.latentChannels, config.patchSize), hidden, map };
+  });
+}
+
+/**
+ * The velocity dx/dt of the latents at their times, by the layers of one group alone:
+ * patch embedding -> M layers -> head.
+ *
+ * @param parameters the tensors that `generationStreamShapes` names (those of the group and the shared ones suffice)
+ * @returns `[B, C, S, S]`, owned by the caller
+ * @throws LatteFlowError `shape-mismatch`, `invalid-argument` (a time outside [0, 1], an unknown group), or
+ * `checkpoint-mismatch` if a parameter is missing
+ * @see arXiv 2506.06952; `LatteFlow.forward` of the reference
+ */
+export function predictVelocity(inputs: VelocityInputs, parameters: ParameterScope, config: LatteFlowConfig): Tensor4D {
+  return tidy(() => traceVelocity(inputs, parameters, config).velocity);
+}

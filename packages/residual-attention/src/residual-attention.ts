@@ -1,0 +1,83 @@
+import { requireOneOf, requireShape } from '@latte-flow/core';
+import { applyRope, attention, linear, type ResidualMap, type RopeTables, type Visibility } from '@latte-flow/ops';
+import type { ParameterScope } from '@latte-flow/runtime';
+import { reshape, tanh, tidy, transpose, type Tensor } from '@tensorflow/tfjs-core';
+
+import { residualModes, type ResidualAttentionConfig } from './config.ts';
+
+export interface ResidualAttentionInputs {
+  /** `[B, N, D]`: normalised latents. All tensors are borrowed. */
+  readonly x: Tensor;
+  /** `[B, D]`: silu of the time embedding. */
+  readonly condition: Tensor;
+  /** Rotations of the latents' positions, `[B, N, E]`. */
+  readonly rope: RopeTables;
+  /** Keys (after RoPE) and values of the multimodal context, `[B, G, T, E]` each. */
+  readonly context?: { readonly key: Tensor; readonly value: Tensor };
+  /** Which context tokens are visible. Default: all. */
+  readonly visibility?: Visibility;
+  /** `[B, H, N, N]`: the map that the previous layer of the group carried; absent in the group's first layer. */
+  readonly previous?: Tensor;
+}
+
+export interface ResidualAttentionResult {
+  /** `[B, N, D]`, owned by the caller. */
+  readonly output: Tensor;
+  /** `[B, H, N, N]`: the map to hand to the next layer of the group; absent in mode `off`. Owned by the caller. */
+  readonly map?: Tensor;
+}
+
+function project(x: Tensor, parameters: ParameterScope, name: string): Tensor {
+  const bias = parameters.has(`${name}.bias`) ? parameters.get(`${name}.bias`) : undefined;
+  return linear(x, parameters.get(`${name}.weight`), bias);
+}
+
+function splitHeads(x: Tensor, heads: number): Tensor {
+  const [batch, tokens, width] = x.shape as [number, number, number];
+  return transpose(reshape(x, [batch, tokens, heads, width / heads]), [0, 2, 1, 3]); // [B, heads, N, E]
+}
+
+function joinHeads(x: Tensor): Tensor {
+  const [batch, heads, tokens, width] = x.shape as [number, number, number, number];
+  return reshape(transpose(x, [0, 2, 1, 3]), [batch, tokens, heads * width]); // [B, N, H E]
+}
+
+/**
+ * How much of the previous map each head adds: tanh(W condition + b), `[B, H]`. Zero at initialisation. Owned by the
+ * caller.
+ */
+export function residualGate(condition: Tensor, parameters: ParameterScope): Tensor {
+  return tidy(() => tanh(project(condition, parameters, 'residual_gate')));
+}
+
+/**
+ * Timestep-conditioned residual attention: latents attend, without a causal mask, to the context and to each other,
+ * and each head adds its gated share of the previous layer's image-to-image map, A^l <- A^l + gate A^(l-1).
+ *
+ * @param parameters the tensors that `residualAttentionShapes` names
+ * @throws LatteFlowError `shape-mismatch`, `invalid-argument`, or `checkpoint-mismatch` if a parameter is missing
+ * @see arXiv 2506.06952, timestep-conditioned residual attention; `FlowAttention.forward` of the reference
+ */
+export function residualAttention(
+  inputs: ResidualAttentionInputs,
+  parameters: ParameterScope,
+  config: ResidualAttentionConfig,
+): ResidualAttentionResult {
+  const { x, condition, rope, context, visibility, previous } = inputs;
+  const { B, D } = requireShape('residualAttention', 'x', x.shape, ['B', 'N', 'D']);
+  requireShape('residualAttention', 'condition', condition.shape, [B!, D!]);
+  const mode = requireOneOf('residualAttention', 'residual', config.residual, residualModes);
+  return tidy(() => {
+    const query = applyRope(splitHeads(project(x, parameters, 'q_proj'), config.numHeads), rope);
+    const key = applyRope(splitHeads(project(x, parameters, 'k_proj'), config.numKvHeads), rope);
+    const value = splitHeads(project(x, parameters, 'v_proj'), config.numKvHeads);
+    const residual: ResidualMap | undefined =
+      mode === 'off'
+        ? undefined
+        : previous === undefined
+          ? { form: mode }
+          : { form: mode, previous, gate: residualGate(condition, parameters) };
+    const { output, map } = attention({ query, key, value, context, visibility, residual });
+    return { output: project(joinHeads(output), parameters, 'o_proj'), map };
+  });
+}
