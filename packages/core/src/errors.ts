@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'file-not-writable'
   | 'image-invalid'
   | 'context-overflow'
+  | 'training-diverged'
   | 'backend-unavailable'
   | 'dependency-missing'
   | 'unsupported';

@@ -1,1 +1,14 @@
-export {};
+export { Trainer } from './trainer.ts';
+export type { RunOptions, TrainerOptions } from './trainer.ts';
+export { AdamW } from './adamw.ts';
+export type { AdamWOptions, BlockState, Update } from './adamw.ts';
+export { clipFactor, globalNorm } from './gradient-norm.ts';
+export type { WeightAverageOptions } from './weight-average.ts';
+export { layOutBlocks, ParameterBlock } from './parameter-block.ts';
+export type { TrainableParameters } from './parameter-block.ts';
+export { constantSchedule, cosineSchedule } from './learning-rate.ts';
+export type { CosineDecay, LearningRateSchedule, WarmUp } from './learning-rate.ts';
+export { decodeTrainingState, encodeTrainingState } from './training-state.ts';
+export type { TrainingState } from './training-state.ts';
+export { formatRecord } from './training-log.ts';
+export type { TrainingRecord } from './loss-reader.ts';

@@ -1,0 +1,156 @@
+import { normalNoise } from '@latte-flow/core';
+import { bootBackend } from '@latte-flow/runtime';
+import { memory, scalar, tensor1d, tidy, variable, type NamedTensorMap, type Tensor1D } from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+
+import { AdamW, type AdamWOptions } from './adamw.ts';
+import { clipFactor, globalNorm } from './gradient-norm.ts';
+import { layOutBlocks, ROW, type ParameterBlock } from './parameter-block.ts';
+
+beforeAll(async () => {
+  await bootBackend({ device: 'cpu' });
+});
+
+interface Scalar64 {
+  weight: number;
+  first: number;
+  second: number;
+  steps: number;
+}
+
+/** torch.optim.AdamW for one number, in float64, as its documentation writes it. */
+function scalarStep(
+  state: Scalar64,
+  gradient: number,
+  { lr, beta1, beta2, eps, decay }: Record<'lr' | 'beta1' | 'beta2' | 'eps' | 'decay', number>,
+) {
+  state.steps++;
+  state.weight *= 1 - lr * decay;
+  state.first = beta1 * state.first + (1 - beta1) * gradient;
+  state.second = beta2 * state.second + (1 - beta2) * gradient * gradient;
+  const corrected = state.first / (1 - beta1 ** state.steps);
+  const denominator = Math.sqrt(state.second / (1 - beta2 ** state.steps)) + eps;
+  state.weight -= (lr * corrected) / denominator;
+}
+
+const SIZES = { a: 7, b: 3, c: ROW, d: 4 };
+type Name = keyof typeof SIZES;
+const BLOCKS: Record<Name, string> = { a: 'even', b: 'even', c: 'all', d: 'all' };
+const names = Object.keys(SIZES) as Name[];
+
+interface Comparison {
+  readonly eps?: number;
+  readonly scale?: number;
+  readonly decayInDefinition?: (name: string) => boolean;
+}
+
+/** 25 steps against the scalar definition; the block `even` has gradients in every other step only. */
+async function compare(
+  options: AdamWOptions,
+  { eps = 1e-8, scale = 1, decayInDefinition = options.decay }: Comparison = {},
+) {
+  const before = memory().numTensors;
+  const variables = new Map(
+    names.map(
+      (name, i) => [name, tidy(() => variable(tensor1d(normalNoise(SIZES[name], { seed: 1, image: i }))))] as const,
+    ),
+  );
+  const blocks = layOutBlocks(variables, (name) => BLOCKS[name as Name]);
+  const optimizer = new AdamW(blocks, { epsilon: eps, ...options });
+  const states = new Map(
+    names.map((name, i) => [
+      name,
+      [...normalNoise(SIZES[name], { seed: 1, image: i })].map((weight): Scalar64 => ({
+        weight,
+        first: 0,
+        second: 0,
+        steps: 0,
+      })),
+    ]),
+  );
+  const [beta1, beta2] = options.betas ?? [0.9, 0.999];
+  for (let step = 0; step < 25; step++) {
+    const learningRate = 0.01 + 0.001 * step;
+    const present = names.filter((name) => BLOCKS[name] === 'all' || step % 2 === 0);
+    const gradients = new Map(
+      present.map((name, i) => [
+        name,
+        normalNoise(SIZES[name], { seed: 2, image: step * 8 + i }).map((g) => g * scale),
+      ]),
+    );
+    tidy(() => {
+      const named: NamedTensorMap = {};
+      for (const [name, values] of gradients) named[variables.get(name)!.name] = tensor1d(values);
+      const flat = new Map<ParameterBlock, Tensor1D>();
+      for (const block of blocks) {
+        const gradient = block.gradients(named);
+        if (gradient !== undefined) flat.set(block, gradient);
+      }
+      optimizer.update(flat, { learningRate });
+    });
+    for (const name of present) {
+      const decay = (decayInDefinition?.(name) ?? true) ? (options.weightDecay ?? 0.01) : 0;
+      states
+        .get(name)!
+        .forEach((state, i) =>
+          scalarStep(state, gradients.get(name)![i]!, { lr: learningRate, beta1, beta2, eps, decay }),
+        );
+    }
+  }
+  let worst = 0;
+  for (const name of names) {
+    const values = await variables.get(name)!.data();
+    states.get(name)!.forEach(({ weight }, i) => (worst = Math.max(worst, Math.abs(values[i]! - weight))));
+  }
+  expect(optimizer.states.map(({ block, steps }) => [block.name, steps])).toEqual([
+    ['even', 13],
+    ['all', 25],
+  ]);
+  optimizer.dispose();
+  for (const block of blocks) block.dispose();
+  for (const value of variables.values()) value.dispose();
+  expect(memory().numTensors).toBe(before);
+  return worst;
+}
+
+describe('AdamW agrees with the scalar definition in float64', () => {
+  test.each<[string, AdamWOptions, Comparison]>([
+    ['with its defaults', {}, {}],
+    ['without weight decay', { weightDecay: 0 }, {}],
+    ['with other betas and strong decay', { betas: [0.8, 0.95], weightDecay: 0.5 }, {}],
+    [
+      'with decay of one parameter of each block',
+      { weightDecay: 0.5, decay: (name) => name === 'a' || name === 'd' },
+      {},
+    ],
+    ['with an epsilon as large as the gradients', { weightDecay: 0.1 }, { eps: 1e-3, scale: 1e-3 }],
+    ['with gradients near epsilon', {}, { scale: 1e-8 }],
+  ])('%s', async (_, options, numbers) => {
+    expect(await compare(options, numbers)).toBeLessThan(2e-6);
+  });
+});
+
+test('the comparison would notice decay of the wrong parameters', async () => {
+  expect(await compare({ weightDecay: 0.5 }, { decayInDefinition: (name) => name !== 'b' })).toBeGreaterThan(1e-2);
+});
+
+test('refuses betas, epsilon and weight decay out of range', () => {
+  expect(() => new AdamW([], { betas: [0.9, 1] })).toThrow('AdamW: expected betas');
+  expect(() => new AdamW([], { epsilon: -1 })).toThrow('AdamW: expected epsilon');
+  expect(() => new AdamW([], { weightDecay: Number.NaN })).toThrow('AdamW: expected weightDecay');
+});
+
+test('the global norm is that of all vectors, and clips as torch does', async () => {
+  const before = memory().numTensors;
+  const values = [normalNoise(3 * ROW, { seed: 3 }), normalNoise(ROW, { seed: 4 })];
+  const exact = Math.sqrt(values.flatMap((part) => [...part]).reduce((total, value) => total + value * value, 0));
+  const vectors = values.map((part) => tensor1d(part));
+  const norm = globalNorm(vectors);
+  expect((await norm.data())[0]! / exact).toBeCloseTo(1, 6);
+  const factors = [clipFactor(norm, exact / 4), clipFactor(norm, exact * 2), tidy(() => clipFactor(scalar(0), 1))];
+  const read = await Promise.all(factors.map(async (factor) => (await factor.data())[0]!));
+  expect(read[0]).toBeCloseTo(0.25, 6);
+  expect(read.slice(1)).toEqual([1, 1]);
+  for (const tensor of [...vectors, norm, ...factors]) tensor.dispose();
+  expect(memory().numTensors).toBe(before);
+});

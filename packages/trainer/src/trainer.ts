@@ -1,0 +1,345 @@
+import {
+  describeValue,
+  refuseArgument,
+  requireFinite,
+  requireInteger,
+  requireShape,
+  LatteFlowError,
+  throwIfAborted,
+  type OnProgress,
+  type Shape,
+} from '@latte-flow/core';
+import { requireAlive, type ParameterValues } from '@latte-flow/runtime';
+import {
+  addN,
+  clone,
+  dispose,
+  keep,
+  mul,
+  tidy,
+  variableGrads,
+  add,
+  type Scalar,
+  type Tensor1D,
+  type TensorContainer,
+  type Variable,
+} from '@tensorflow/tfjs-core';
+
+import { AdamW, type AdamWOptions, type BlockState } from './adamw.ts';
+import { BatchStream, type BatchSource } from './batch-stream.ts';
+import { globalNorm, gradientFactor } from './gradient-norm.ts';
+import type { LearningRateSchedule } from './learning-rate.ts';
+import { LossReader, type TrainingRecord } from './loss-reader.ts';
+import { layOutBlocks, type ParameterBlock, type TrainableParameters } from './parameter-block.ts';
+import { requireSameTraining, type StateKind, type TrainingState } from './training-state.ts';
+import { WeightAverage, type WeightAverageOptions } from './weight-average.ts';
+
+export interface TrainerOptions<Batch> {
+  /** Borrowed. Those that are trainable variables are trained. */
+  readonly parameters: TrainableParameters;
+  /** The loss of a batch, a scalar, made of the parameters. Called inside `tf.tidy`; `index` is the batch's. */
+  readonly loss: (batch: Batch, index: number) => Scalar;
+  /** Batch `index`, a pure function of it. Step s uses the indices s * microBatches and the following. */
+  readonly batch: BatchSource<Batch>['batch'];
+  /** Batches are the trainer's; by default all tensors in them are disposed of after use. */
+  readonly disposeBatch?: (batch: Batch) => void;
+  readonly learningRate: number | LearningRateSchedule;
+  readonly optimizer?: AdamWOptions;
+  /** The block of a parameter: those of one block must always get gradients together. Default one block. */
+  readonly block?: (name: string) => string;
+  /** Gradients are scaled down to this norm, taken over all parameters. Default no clipping. */
+  readonly clipNorm?: number;
+  /** Keeps an average of the weights. Default none. */
+  readonly ema?: WeightAverageOptions;
+  /** Batches whose mean gradient makes one step. Default 1. */
+  readonly microBatches?: number;
+}
+
+export interface RunOptions {
+  /** How many more steps to make. */
+  readonly steps: number;
+  /** A record every so many steps (and after the last one). Default 10. */
+  readonly logEvery?: number;
+  /** Stops between two steps; what was trained so far stays, and `state` can save it. */
+  readonly signal?: AbortSignal;
+  /** Stage `train`, every step. */
+  readonly onProgress?: OnProgress;
+  readonly onLog?: (record: TrainingRecord) => void;
+}
+
+/** Steps queued on the device before their losses are waited for. */
+const MAX_UNREAD = 32;
+/** Milliseconds after which timers and input get a turn. */
+const TURN_MS = 100;
+
+const turn = () => new Promise<void>((resolve) => setTimeout(resolve));
+
+/**
+ * Trains any model that comes as parameters and a loss: AdamW, clipping, EMA, log records, exact resume.
+ * Long-lived: `dispose` frees its tensors; the parameters and their values stay the caller's.
+ */
+export class Trainer<Batch = TensorContainer> implements Disposable {
+  readonly #options: TrainerOptions<Batch>;
+  readonly #source: BatchSource<Batch>;
+  readonly #microBatches: number;
+  readonly #blocks: readonly ParameterBlock[];
+  readonly #variables: Variable[];
+  readonly #optimizer: AdamW;
+  readonly #average: WeightAverage | undefined;
+  #step = 0;
+  #seconds = 0;
+  #busy = false;
+  #disposed = false;
+
+  /**
+   * @throws LatteFlowError `invalid-argument` if nothing is trainable or an option is out of range.
+   */
+  constructor(options: TrainerOptions<Batch>) {
+    const { parameters, clipNorm, learningRate, block = () => 'all', microBatches = 1 } = options;
+    this.#options = options;
+    this.#microBatches = requireInteger('Trainer', 'microBatches', microBatches, { min: 1 });
+    if (clipNorm !== undefined) requireFinite('Trainer', 'clipNorm', clipNorm, { min: Number.MIN_VALUE });
+    if (typeof learningRate === 'number') requireFinite('Trainer', 'learningRate', learningRate, { min: 0 });
+    const disposeBatch = options.disposeBatch ?? ((batch: Batch) => dispose(batch as TensorContainer));
+    this.#source = { batch: options.batch, disposeBatch };
+    this.#blocks = layOutBlocks(parameters, block);
+    this.#variables = this.#blocks.flatMap(({ members }) => members.map(({ variable }) => variable));
+    this.#optimizer = new AdamW(this.#blocks, options.optimizer);
+    this.#average = options.ema === undefined ? undefined : new WeightAverage(this.#optimizer.states, options.ema);
+  }
+
+  /** Steps finished. */
+  get step(): number {
+    return this.#step;
+  }
+
+  /**
+   * Makes `steps` more steps. Losses are read back while the device works, so `onLog` comes a few steps late.
+   * @throws LatteFlowError `training-diverged` naming the step whose loss or gradient norm is not finite; the signal's
+   * reason on abort, after the records of finished steps; whatever `batch` and `loss` throw.
+   */
+  async run(options: RunOptions): Promise<void> {
+    const steps = requireInteger('Trainer.run', 'steps', options.steps, { min: 0 });
+    const logEvery = requireInteger('Trainer.run', 'logEvery', options.logEvery ?? 10, { min: 1 });
+    throwIfAborted(options.signal);
+    await this.#exclusively('Trainer.run', () => this.#run({ ...options, steps, logEvery }));
+  }
+
+  async #run({ steps, logEvery, signal, onProgress, onLog }: RunOptions & { logEvery: number }): Promise<void> {
+    const last = this.#step + steps;
+    const [from, to] = [this.#step * this.#microBatches, last * this.#microBatches];
+    const batches = new BatchStream(this.#source, { from, to, signal });
+    const began = performance.now() - this.#seconds * 1000;
+    const seconds = () => (performance.now() - began) / 1000;
+    const losses = new LossReader({ seconds, onRecord: (record) => onLog?.(record) });
+    let turned = performance.now();
+    try {
+      while (this.#step < last) {
+        if (signal?.aborted) break;
+        const logged = (this.#step + 1) % logEvery === 0 || this.#step + 1 === last;
+        await this.#makeStep(batches, { losses, logged });
+        if (logged || losses.pending >= MAX_UNREAD) await losses.read();
+        const metrics = losses.latest === undefined ? undefined : { loss: losses.latest };
+        onProgress?.({ stage: 'train', step: this.#step, steps: last, metrics });
+        if (performance.now() - turned > TURN_MS) {
+          await turn();
+          turned = performance.now();
+        }
+      }
+      await losses.finish();
+      throwIfAborted(signal);
+    } finally {
+      this.#seconds = seconds();
+      await losses.close();
+      await batches.close();
+    }
+  }
+
+  async #makeStep(
+    batches: BatchStream<Batch>,
+    { losses, logged }: { losses: LossReader; logged: boolean },
+  ): Promise<void> {
+    const sums = new Map<ParameterBlock, Tensor1D>();
+    const microLosses: Scalar[] = [];
+    try {
+      for (let micro = 0; micro < this.#microBatches; micro++) {
+        const batch = await batches.take();
+        try {
+          this.#differentiate(batch, { index: this.#step * this.#microBatches + micro, sums, microLosses });
+        } finally {
+          this.#source.disposeBatch(batch);
+        }
+        batches.prefetch();
+      }
+      this.#update(sums, { losses, logged, microLosses });
+    } finally {
+      dispose([...sums.values(), ...microLosses]);
+    }
+  }
+
+  /** Adds the gradients of one batch to `sums` and its loss to `microLosses`. */
+  #differentiate(
+    batch: Batch,
+    { index, sums, microLosses }: { index: number; sums: Map<ParameterBlock, Tensor1D>; microLosses: Scalar[] },
+  ): void {
+    tidy(() => {
+      const { value, grads } = variableGrads(() => {
+        const loss = this.#options.loss(batch, index);
+        requireShape('Trainer.run', 'the loss', loss.shape, []);
+        return loss;
+      }, this.#variables);
+      const gradients = this.#blocks.map((block) => [block, block.gradients(grads)] as const);
+      for (const [block, gradient] of gradients) {
+        if (gradient === undefined) continue;
+        const before = sums.get(block);
+        sums.set(block, keep(before === undefined ? gradient : add(before, gradient)));
+        before?.dispose();
+      }
+      microLosses.push(keep(value));
+    });
+  }
+
+  #update(
+    sums: ReadonlyMap<ParameterBlock, Tensor1D>,
+    { losses, logged, microLosses }: { losses: LossReader; logged: boolean; microLosses: readonly Scalar[] },
+  ): void {
+    const { clipNorm: limit, learningRate: rate } = this.#options;
+    const learningRate = typeof rate === 'number' ? rate : rate(this.#step);
+    const microBatches = this.#microBatches;
+    tidy(() => {
+      const needsNorm = logged || limit !== undefined;
+      const norm = needsNorm ? (mul(globalNorm([...sums.values()]), 1 / microBatches) as Scalar) : undefined;
+      this.#optimizer.update(sums, { learningRate, factor: gradientFactor(norm, { limit, microBatches }) });
+      this.#average?.update(this.#optimizer.states, this.#step);
+      this.#step++;
+      const loss =
+        microBatches === 1 ? clone(microLosses[0]!) : (mul(addN([...microLosses]), 1 / microBatches) as Scalar);
+      const gradientNorm = logged && norm !== undefined ? keep(norm) : undefined;
+      losses.push({ step: this.#step, loss: keep(loss), learningRate, gradientNorm });
+    });
+  }
+
+  /** One call at a time may use the state. */
+  async #exclusively<T>(where: string, work: () => Promise<T>): Promise<T> {
+    requireAlive(where, 'trainer', this.#disposed);
+    if (this.#busy) {
+      refuseArgument({
+        where,
+        expected: 'a trainer at rest',
+        got: 'one that is running, saving or restoring',
+        remedy: 'Await the call before this one.',
+      });
+    }
+    this.#busy = true;
+    try {
+      return await work();
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  *#kinds(state: BlockState): Generator<[StateKind, Tensor1D]> {
+    yield ['weights', state.weights];
+    yield ['first_moment', state.firstMoment];
+    yield ['second_moment', state.secondMoment];
+    if (this.#average !== undefined) yield ['average', this.#average.of(state.block)];
+  }
+
+  /**
+   * Everything needed to resume, copied to the host.
+   * @throws LatteFlowError `training-diverged` if a value is not finite: such a state is not worth keeping.
+   */
+  async state(): Promise<TrainingState> {
+    return this.#exclusively('Trainer.state', async () => {
+      const tensors = new Map<string, ParameterValues>();
+      for (const state of this.#optimizer.states) {
+        for (const [kind, flat] of this.#kinds(state)) {
+          const values = (await flat.data()) as Float32Array;
+          for (const [name, parameter] of state.block.split(values)) {
+            requireFiniteValues(`${kind}.${name}`, parameter.values);
+            tensors.set(`${kind}.${name}`, parameter);
+          }
+        }
+      }
+      const blockSteps = Object.fromEntries(this.#optimizer.states.map(({ block, steps }) => [block.name, steps]));
+      return { step: this.#step, seconds: this.#seconds, blockSteps, tensors };
+    });
+  }
+
+  /**
+   * Goes back to a state: weights (the parameters' too), moments, average, counters.
+   * @throws LatteFlowError `checkpoint-mismatch`, before anything changes, if it is of other parameters or blocks.
+   */
+  async restore(saved: TrainingState): Promise<void> {
+    await this.#exclusively('Trainer.restore', async () => {
+      const shapes = new Map<string, Shape>();
+      for (const state of this.#optimizer.states) {
+        for (const [kind] of this.#kinds(state)) {
+          for (const { name, variable } of state.block.members) shapes.set(`${kind}.${name}`, variable.shape);
+        }
+      }
+      requireSameTraining(saved, { tensors: shapes, blocks: this.#blocks.map(({ name }) => name) });
+      for (const state of this.#optimizer.states) {
+        const { block } = state;
+        const upload = (kind: StateKind) => block.upload((name) => saved.tensors.get(`${kind}.${name}`)!.values);
+        this.#optimizer.restore(state, {
+          steps: saved.blockSteps[block.name]!,
+          weights: upload('weights'),
+          firstMoment: upload('first_moment'),
+          secondMoment: upload('second_moment'),
+        });
+        this.#average?.replace(block, upload('average'));
+      }
+      this.#step = saved.step;
+      this.#seconds = saved.seconds;
+    });
+  }
+
+  /**
+   * The averaged weights on the host, by parameter name: what to export.
+   * @throws LatteFlowError `invalid-argument` without the `ema` option.
+   */
+  async emaParameters(): Promise<Map<string, ParameterValues>> {
+    return this.#exclusively('Trainer.emaParameters', async () => {
+      const average = this.#average;
+      if (average === undefined) {
+        return refuseArgument({
+          where: 'Trainer.emaParameters',
+          expected: 'a trainer with an average',
+          got: `ema ${describeValue(this.#options.ema)}`,
+          remedy: 'Pass ema: { decay: 0.999 } to the trainer, or export the parameters themselves.',
+        });
+      }
+      const values = new Map<string, ParameterValues>();
+      for (const block of this.#blocks) {
+        for (const [name, parameter] of block.split((await average.of(block).data()) as Float32Array))
+          values.set(name, parameter);
+      }
+      return values;
+    });
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#optimizer.dispose();
+    this.#average?.dispose();
+    for (const block of this.#blocks) block.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+function requireFiniteValues(name: string, values: Float32Array): void {
+  const at = values.findIndex((value) => !Number.isFinite(value));
+  if (at === -1) return;
+  throw new LatteFlowError('training-diverged', {
+    where: 'Trainer.state',
+    expected: 'finite values',
+    got: `${values[at]} in ${name}`,
+    remedy: 'Resume from an earlier state with a lower learning rate, or set clipNorm.',
+    data: { name, value: values[at] },
+  });
+}
