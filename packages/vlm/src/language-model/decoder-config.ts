@@ -1,0 +1,16 @@
+/** The sizes of a decoder-only transformer with RMSNorm, RoPE, grouped key/value heads and SwiGLU (Qwen2, Llama). */
+export interface DecoderConfig {
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly numLayers: number;
+  readonly numHeads: number;
+  readonly numKeyValueHeads: number;
+  readonly headDim: number;
+  readonly vocabSize: number;
+  readonly maxPositionEmbeddings: number;
+  readonly rmsNormEps: number;
+  readonly ropeTheta: number;
+  /** How many of the `headDim / 2` frequencies belong to time, row and column; absent for one-dimensional RoPE. */
+  readonly mropeSection?: readonly number[];
+  readonly tieWordEmbeddings: boolean;
+}

@@ -1,0 +1,144 @@
+import { requireInteger } from '@latte-flow/core';
+import { attentionVisibility, embed, linear, ropeTables } from '@latte-flow/ops';
+import type { ParameterScope } from '@latte-flow/runtime';
+import { concat, slice, tensor2d, tidy, type Tensor2D, type Tensor3D } from '@tensorflow/tfjs-core';
+
+import type { Qwen2VLConfig } from '../config/qwen2-vl-config.ts';
+import { encodeLayers, runDecoder, type LayerCache } from '../language-model/decoder.ts';
+import { tidyResult } from '../language-model/tidy-result.ts';
+import { mergeImageFeatures } from './image-features.ts';
+import { uploadInputs, uploadMask, type InputTensors } from './input-tensors.ts';
+import type { ModelInputs } from './model-inputs.ts';
+import { runVisionTower } from './vision-tower.ts';
+
+/** Keys and values of a prompt, as the generation stream and further decoding need them. Its owner disposes of it. */
+export interface ContextCache {
+  /** One entry a layer, keys after RoPE, float32 `[B, G, T, E]`. */
+  readonly layers: readonly LayerCache[];
+  /** bool `[B, T]`, true where a token is visible. */
+  readonly mask: Tensor2D;
+  /** For each sample 1 + the largest position among its visible tokens. */
+  readonly end: readonly number[];
+}
+
+/** Disposes of the tensors of a cache. */
+export function disposeContextCache({ layers, mask }: ContextCache): void {
+  for (const { key, value } of layers) {
+    key.dispose();
+    value.dispose();
+  }
+  mask.dispose();
+}
+
+/** Word embeddings with the image features in their places, float32 `[B, S, D]`, owned by the caller. Differentiable. */
+export function embedInputs(parameters: ParameterScope, config: Qwen2VLConfig, { inputs, ids, images }: InputTensors): Tensor3D {
+  return tidy(() => {
+    const words = embed(ids, parameters.get('model.embed_tokens.weight')) as Tensor3D;
+    if (images === undefined) return words;
+    const { features } = runVisionTower(parameters.scope('visual'), config.vision, images);
+    return mergeImageFeatures(words, features, { ...inputs, imageTokenId: config.imageTokenId });
+  });
+}
+
+/** Logits of hidden states over the vocabulary: `[..., D]` -> `[..., V]`, by the embeddings where the head is tied. */
+export function projectToVocabulary(parameters: ParameterScope, config: Qwen2VLConfig, hidden: Tensor3D): Tensor3D {
+  const head = config.text.tieWordEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
+  return linear(hidden, parameters.get(head)) as Tensor3D;
+}
+
+export interface ForwardOptions {
+  /** Logits of every token, or of the last one of each sample only. Default `all`. */
+  readonly logits?: 'all' | 'last';
+  /** Return the raw output of every layer too. Default false. */
+  readonly hiddenStates?: boolean;
+}
+
+export interface ForwardOutput {
+  /** float32 `[B, N, V]`, N = 1 for `last`. */
+  readonly logits: Tensor3D;
+  /** float32 `[B, N, D]`: the final norm's output at every token. */
+  readonly hidden: Tensor3D;
+  readonly cache: ContextCache;
+  readonly hiddenStates: readonly Tensor3D[];
+}
+
+/**
+ * Runs a prompt through the whole model: images, embeddings, all layers, logits. The caller owns all tensors of the
+ * result.
+ * @throws LatteFlowError `context-overflow`, or `invalid-argument` if image tokens and images do not match
+ */
+export function forwardQwen2VL(
+  parameters: ParameterScope,
+  config: Qwen2VLConfig,
+  { inputs, logits: wanted = 'all', hiddenStates = false }: ForwardOptions & { readonly inputs: ModelInputs },
+): ForwardOutput {
+  return tidyResult(() => {
+    const tensors = uploadInputs(config, inputs);
+    const { rope, visibility, mask, end } = tensors;
+    const embeddings = embedInputs(parameters, config, tensors);
+    const decoded = runDecoder(parameters.scope('model'), config.text, { embeddings, rope, visibility, hiddenStates });
+    const { hidden, layers } = decoded;
+    const logits = projectRows(parameters, config, { hidden, wanted });
+    return { logits, hidden, cache: { layers, mask, end }, hiddenStates: decoded.hiddenStates };
+  });
+}
+
+function projectRows(
+  parameters: ParameterScope,
+  config: Qwen2VLConfig,
+  { hidden, wanted }: { readonly hidden: Tensor3D; readonly wanted: 'all' | 'last' },
+): Tensor3D {
+  const [batch, length, width] = hidden.shape;
+  const rows = wanted === 'all' ? hidden : slice(hidden, [0, length - 1, 0], [batch, 1, width]);
+  return projectToVocabulary(parameters, config, rows);
+}
+
+/**
+ * Runs N more tokens of each sample after a cache: `ids` `[B, N]`, all visible, at positions `end`, `end + 1`, …
+ * Returns logits `[B, N, V]` (or of the last token) and a new cache of T + N tokens, both the caller's; the old cache
+ * is borrowed.
+ */
+export function continueQwen2VL(
+  parameters: ParameterScope,
+  config: Qwen2VLConfig,
+  { ids, cache, logits: wanted = 'all' }: { readonly ids: Int32Array; readonly cache: ContextCache; readonly logits?: 'all' | 'last' },
+): { logits: Tensor3D; cache: ContextCache } {
+  const { text } = config;
+  const batch = cache.end.length;
+  const count = requireInteger('continueQwen2VL', 'ids.length / batch', ids.length / batch, { min: 1 });
+  const positions = cache.end.map((end) => Int32Array.from({ length: count }, (_, i) => end + i));
+  return tidyResult(() => {
+    const rope = ropeTables([positions, positions, positions], { headDim: text.headDim, theta: text.ropeTheta, sections: text.mropeSection });
+    const visibility = attentionVisibility({ batch, tokens: count, causal: true, contextTokens: cache.mask.shape[1], contextMask: cache.mask });
+    const embeddings = embed(tensor2d(ids, [batch, count], 'int32'), parameters.get('model.embed_tokens.weight')) as Tensor3D;
+    const decoded = runDecoder(parameters.scope('model'), text, { embeddings, rope, visibility, past: cache.layers });
+    const layers = decoded.layers.map(({ key, value }, i) => ({
+      key: concat([cache.layers[i]!.key, key], 2),
+      value: concat([cache.layers[i]!.value, value], 2),
+    }));
+    const added = uploadMask({ mask: new Uint8Array(batch * count).fill(1), batch, length: count });
+    return {
+      logits: projectRows(parameters, config, { hidden: decoded.hidden, wanted }),
+      cache: { layers, mask: concat([cache.mask, added], 1), end: cache.end.map((end) => end + count) },
+    };
+  });
+}
+
+/**
+ * The key/value cache of a prompt without its logits: what the generation stream attends to. `layers` limits it to
+ * the first so many layers, whose later part is not computed.
+ * @throws LatteFlowError as `forwardQwen2VL`, and `invalid-argument` for `layers` outside [1, numLayers]
+ */
+export function encodeQwen2VL(
+  parameters: ParameterScope,
+  config: Qwen2VLConfig,
+  { inputs, layers: count = config.text.numLayers }: { readonly inputs: ModelInputs; readonly layers?: number },
+): ContextCache {
+  requireInteger('encode', 'layers', count, { min: 1, max: config.text.numLayers });
+  return tidyResult(() => {
+    const tensors = uploadInputs(config, inputs);
+    const { rope, visibility, mask, end } = tensors;
+    const embeddings = embedInputs(parameters, config, tensors);
+    return { layers: encodeLayers(parameters.scope('model'), config.text, { embeddings, rope, visibility, layers: count }), mask, end };
+  });
+}

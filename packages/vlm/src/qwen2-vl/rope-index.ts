@@ -1,0 +1,84 @@
+import { LatteFlowError } from '@latte-flow/core';
+
+import { imageTokenCount, type PatchGrid } from '../image/patchify.ts';
+
+/** Token ids of a padded batch, `[batch, length]` row-major, with 1 where a token is visible and 0 where it is padding. */
+export interface PaddedIds {
+  readonly ids: Int32Array;
+  readonly mask: Uint8Array;
+  readonly batch: number;
+  readonly length: number;
+}
+
+export interface RopeIndex {
+  /** `[axis][sample][token]`: time, row and column of every token; padding gets 0. */
+  readonly positions: readonly (readonly Int32Array[])[];
+  /** For each sample 1 + the largest position among its visible tokens: where the next token goes. */
+  readonly end: number[];
+  /** For each sample `end` minus the number of visible tokens; Qwen2-VL's `rope_deltas`. */
+  readonly deltas: number[];
+}
+
+function refuseCount(expected: string, got: string): never {
+  throw new LatteFlowError('invalid-argument', {
+    where: 'ropeIndex',
+    expected,
+    got,
+    remedy: 'Expand every image placeholder to rows * columns / mergeSize² tokens, in the order of the images.',
+  });
+}
+
+/**
+ * Multimodal RoPE positions (`get_rope_index` of Qwen2-VL). Text counts up on all three axes. An image that starts at
+ * position p takes p, p + row, p + column over its merged grid; the text after it goes on at p + max(rows, columns).
+ * Padding on either side is skipped. `grids` are the images of all samples in order.
+ * @throws LatteFlowError `invalid-argument` if image tokens and grids do not match
+ */
+export function ropeIndex(
+  { ids, mask, batch, length }: PaddedIds,
+  grids: readonly PatchGrid[],
+  options: { readonly imageTokenId: number; readonly mergeSize: number },
+): RopeIndex {
+  const { imageTokenId, mergeSize } = options;
+  const positions = Array.from({ length: 3 }, () => Array.from({ length: batch }, () => new Int32Array(length)));
+  const end: number[] = [];
+  const deltas: number[] = [];
+  let nextImage = 0;
+  for (let sample = 0; sample < batch; sample++) {
+    const row = ids.subarray(sample * length, (sample + 1) * length);
+    const visible = Array.from(row.keys()).filter((i) => mask[sample * length + i] !== 0);
+    const place = (token: number, axes: readonly [number, number, number]): void => {
+      axes.forEach((position, axis) => (positions[axis]![sample]![token] = position));
+    };
+    let position = 0;
+    for (let i = 0; i < visible.length; ) {
+      if (row[visible[i]!] !== imageTokenId) {
+        place(visible[i]!, [position, position, position]);
+        position++;
+        i++;
+        continue;
+      }
+      const grid = grids[nextImage++] ?? refuseCount(`image tokens for ${grids.length} images`, 'more');
+      const rows = grid.rows / mergeSize;
+      const columns = grid.columns / mergeSize;
+      const count = imageTokenCount(grid, mergeSize);
+      for (let token = 0; token < count; token++, i++) {
+        const index = visible[i];
+        if (index === undefined || row[index] !== imageTokenId) {
+          refuseCount(`${count} image tokens for image ${nextImage - 1} of ${grid.rows} x ${grid.columns} patches`, `${token}`);
+        }
+        const cell = token % (rows * columns);
+        place(index, [
+          position + Math.floor(token / (rows * columns)),
+          position + Math.floor(cell / columns),
+          position + (cell % columns),
+        ]);
+      }
+      position += Math.max(rows, columns);
+    }
+    end.push(position);
+    deltas.push(position - visible.length);
+  }
+  if (nextImage !== grids.length) refuseCount(`image tokens for ${grids.length} images`, `tokens for ${nextImage}`);
+  return { positions, end, deltas };
+}

@@ -1,0 +1,116 @@
+import type { FileStore } from '@latte-flow/checkpoint';
+import { LatteFlowError } from '@latte-flow/core';
+import { requireAlive, type ParameterStore } from '@latte-flow/runtime';
+
+import type { Qwen2VLConfig } from './config/qwen2-vl-config.ts';
+import { decodeTokens, type DecodeOptions } from './generation/decode-loop.ts';
+import { textPieces } from './generation/text-pieces.ts';
+import type { ImageProcessorConfig } from './image/image-processor-config.ts';
+import { loadCheckpoint, type LoadedCheckpoint, type LoadOptions } from './load-checkpoint.ts';
+import type { ModelInputs } from './qwen2-vl/model-inputs.ts';
+import { encodeQwen2VL, forwardQwen2VL, type ContextCache, type ForwardOptions, type ForwardOutput } from './qwen2-vl/qwen2-vl.ts';
+import { conversationInputs, type Conversation } from './text/conversation.ts';
+import type { TextTokenizer } from './text/tokenizer.ts';
+
+/**
+ * A vision-language model: images and text in, text out, and the per-layer key/value cache that a generation stream
+ * attends to. Owns its parameters; `dispose` is idempotent, and use after it throws `disposed`.
+ *
+ * @example
+ * await bootBackend({ device: 'auto' });
+ * using model = await VisionLanguageModel.fromPretrained('./qwen2-vl');
+ * for await (const piece of model.generate({ messages, images })) process.stdout.write(piece);
+ */
+export class VisionLanguageModel implements Disposable {
+  readonly config: Qwen2VLConfig;
+  readonly parameters: ParameterStore;
+  readonly imageProcessor: ImageProcessorConfig;
+  readonly eosTokenIds: readonly number[];
+  readonly #tokenizer: TextTokenizer | undefined;
+  #disposed = false;
+
+  /** Takes over the parameters. */
+  constructor({ config, parameters, imageProcessor, eosTokenIds, tokenizer }: LoadedCheckpoint) {
+    this.config = config;
+    this.parameters = parameters;
+    this.imageProcessor = imageProcessor;
+    this.eosTokenIds = eosTokenIds;
+    this.#tokenizer = tokenizer;
+  }
+
+  /**
+   * Loads a folder in the Hugging Face layout (path, URL or open store) to the current backend.
+   * @throws LatteFlowError `file-not-found`, `unsupported` (unknown model_type), `checkpoint-invalid`,
+   * `checkpoint-mismatch` (weights and config disagree); the signal's reason on abort
+   */
+  static async fromPretrained(location: string | FileStore, options: LoadOptions = {}): Promise<VisionLanguageModel> {
+    return new VisionLanguageModel(await loadCheckpoint(location, options));
+  }
+
+  /** @throws LatteFlowError `checkpoint-invalid` if the checkpoint came without a tokenizer */
+  get tokenizer(): TextTokenizer {
+    if (this.#tokenizer !== undefined) return this.#tokenizer;
+    throw new LatteFlowError('checkpoint-invalid', {
+      where: 'VisionLanguageModel.tokenizer',
+      expected: 'a checkpoint with a tokenizer',
+      got: 'one without tokenizer.json',
+      remedy: 'Put tokenizer.json and tokenizer_config.json beside config.json.',
+    });
+  }
+
+  /** Renders, tokenises and left-pads conversations, and processes their images. */
+  prepare(conversations: readonly Conversation[]): ModelInputs {
+    return conversationInputs(conversations, this);
+  }
+
+  /**
+   * Logits, cache and, where asked for, hidden states of a batch; the caller owns them all.
+   * @throws LatteFlowError `context-overflow`, or `invalid-argument` if image tokens and images do not match
+   */
+  forward(inputs: ModelInputs, options: ForwardOptions = {}): ForwardOutput {
+    requireAlive('VisionLanguageModel.forward', 'model', this.#disposed);
+    return forwardQwen2VL(this.parameters, this.config, { inputs, ...options });
+  }
+
+  /** The key/value cache of the first `layers` layers (default all); the caller disposes of it. */
+  encode(inputs: ModelInputs, options: { readonly layers?: number } = {}): ContextCache {
+    requireAlive('VisionLanguageModel.encode', 'model', this.#disposed);
+    return encodeQwen2VL(this.parameters, this.config, { inputs, ...options });
+  }
+
+  /**
+   * Answers a conversation piece by piece. Greedy unless `temperature` is given. Leaving the loop early frees
+   * everything; on abort the iterable throws the signal's reason, and what was yielded before is the caller's.
+   */
+  async *generate(conversation: Conversation, options: DecodeOptions = {}): AsyncGenerator<string, void, void> {
+    const { tokenizer } = this;
+    const tokens = this.#tokens(this.prepare([conversation]), options);
+    const onlySample = (async function* () {
+      for await (const [token] of tokens) yield token!;
+    })();
+    yield* textPieces(onlySample, tokenizer);
+  }
+
+  /** New token ids of each sample of a left-padded batch, end token included. */
+  async generateIds(inputs: ModelInputs, options: DecodeOptions = {}): Promise<number[][]> {
+    const sequences = Array.from({ length: inputs.batch }, (): number[] => []);
+    for await (const tokens of this.#tokens(inputs, options)) {
+      tokens.forEach((token, sample) => token !== undefined && sequences[sample]!.push(token));
+    }
+    return sequences;
+  }
+
+  #tokens(inputs: ModelInputs, options: DecodeOptions): AsyncGenerator<(number | undefined)[], void, void> {
+    requireAlive('VisionLanguageModel.generate', 'model', this.#disposed);
+    return decodeTokens(this.parameters, this.config, { inputs, eosTokenIds: this.eosTokenIds, ...options });
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    this.parameters.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
