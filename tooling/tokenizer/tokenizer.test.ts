@@ -111,7 +111,7 @@ describe.each([
     const tokenizer = new Tokenizer(json, config);
     const { ids } = tokenizer.encode(sample, { add_special_tokens: false });
     expect(tokenizer.decode(ids, { skip_special_tokens: false, clean_up_tokenization_spaces: false })).toBe(sample);
-    expect(ids.every((id) => id >= 0 && id < size)).toBe(true);
+    expect(ids.every((id: number) => id >= 0 && id < size)).toBe(true);
   });
 
   test('specials are single tokens at the end of the vocabulary', async () => {
@@ -120,9 +120,9 @@ describe.each([
     expect(tokenizer.get_vocab(true).size).toBe(size);
     specialTokens.forEach((token, i) => {
       const id = size - specialTokens.length + i;
-      expect(tokenizer.encode(`a${token}b`, { add_special_tokens: false }).ids.filter((other) => other === id)).toEqual(
-        [id],
-      );
+      expect(
+        tokenizer.encode(`a${token}b`, { add_special_tokens: false }).ids.filter((other: number) => other === id),
+      ).toEqual([id]);
     });
   });
 
