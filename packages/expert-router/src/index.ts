@@ -1,1 +1,13 @@
-export {};
+export { expertGroups, intervalOfGroup, layersOfGroup } from './expert-groups.ts';
+export type { ExpertGroups, ExpertGroupsOptions, LayerRange } from './expert-groups.ts';
+export { groupOfTime, requireOneGroup } from './group-of-time.ts';
+export { layerFlops } from './layer-flops.ts';
+export type { LayerShape } from './layer-flops.ts';
+export { residencyOf } from './residency.ts';
+export type { Residency } from './residency.ts';
+export { samplingCost } from './sampling-cost.ts';
+export type { CostOptions, SamplingCost } from './sampling-cost.ts';
+export { planSampling } from './sampling-plan.ts';
+export type { PlannedStep, PlanOptions, SamplingPlan, SkippedGroups } from './sampling-plan.ts';
+export { drawGroupTimes, groupOfMicroBatch } from './training-draw.ts';
+export type { DrawableDensity, GroupDraw } from './training-draw.ts';
