@@ -1,13 +1,25 @@
 export { VisionLanguageModel } from './vision-language-model.ts';
 export type { LoadedCheckpoint, LoadOptions } from './load-checkpoint.ts';
 
-export { KNOWN_MODEL_TYPES, parseQwen2VLConfig, parseVisionLanguageConfig, qwen2VLConfigToJson } from './config/qwen2-vl-config.ts';
+export {
+  KNOWN_MODEL_TYPES,
+  parseQwen2VLConfig,
+  parseVisionLanguageConfig,
+  qwen2VLConfigToJson,
+} from './config/qwen2-vl-config.ts';
 export type { Qwen2VLConfig, Qwen2VLVisionConfig } from './config/qwen2-vl-config.ts';
 export type { JsonObject } from './config/json-fields.ts';
 export type { DecoderConfig } from './language-model/decoder-config.ts';
 export type { LayerCache } from './language-model/decoder.ts';
 
-export { continueQwen2VL, disposeContextCache, embedInputs, encodeQwen2VL, forwardQwen2VL, projectToVocabulary } from './qwen2-vl/qwen2-vl.ts';
+export {
+  continueQwen2VL,
+  disposeContextCache,
+  embedInputs,
+  encodeQwen2VL,
+  forwardQwen2VL,
+  projectToVocabulary,
+} from './qwen2-vl/qwen2-vl.ts';
 export type { ContextCache, ForwardOptions, ForwardOutput } from './qwen2-vl/qwen2-vl.ts';
 export { disposeInputs, uploadInputs } from './qwen2-vl/input-tensors.ts';
 export type { InputTensors } from './qwen2-vl/input-tensors.ts';

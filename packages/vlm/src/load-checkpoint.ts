@@ -78,7 +78,10 @@ function* parameterValues(
  * `generation_config.json`, `tokenizer.json` and `tokenizer_config.json`. Uploads the weights to the current backend.
  * @throws LatteFlowError `file-not-found`, `unsupported`, `checkpoint-invalid` or `checkpoint-mismatch`
  */
-export async function loadCheckpoint(location: string | FileStore, { onProgress, signal, trainable }: LoadOptions): Promise<LoadedCheckpoint> {
+export async function loadCheckpoint(
+  location: string | FileStore,
+  { onProgress, signal, trainable }: LoadOptions,
+): Promise<LoadedCheckpoint> {
   const store = typeof location === 'string' ? await openFileStore(location) : location;
   const config = parseVisionLanguageConfig(await readJson(store, 'config.json', { signal }));
   const { vision } = config;

@@ -8,7 +8,13 @@ import { textPieces } from './generation/text-pieces.ts';
 import type { ImageProcessorConfig } from './image/image-processor-config.ts';
 import { loadCheckpoint, type LoadedCheckpoint, type LoadOptions } from './load-checkpoint.ts';
 import type { ModelInputs } from './qwen2-vl/model-inputs.ts';
-import { encodeQwen2VL, forwardQwen2VL, type ContextCache, type ForwardOptions, type ForwardOutput } from './qwen2-vl/qwen2-vl.ts';
+import {
+  encodeQwen2VL,
+  forwardQwen2VL,
+  type ContextCache,
+  type ForwardOptions,
+  type ForwardOutput,
+} from './qwen2-vl/qwen2-vl.ts';
 import { conversationInputs, type Conversation } from './text/conversation.ts';
 import type { TextTokenizer } from './text/tokenizer.ts';
 

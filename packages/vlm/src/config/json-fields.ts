@@ -22,7 +22,9 @@ export class JsonFields {
 
   /** The first value found under one of `names` that is neither undefined nor null; all that are found must agree. */
   #find(names: readonly string[]): unknown {
-    const found = this.#places.flatMap((place) => names.map((name) => place[name])).filter((value) => value !== undefined && value !== null);
+    const found = this.#places
+      .flatMap((place) => names.map((name) => place[name]))
+      .filter((value) => value !== undefined && value !== null);
     const [first] = found;
     const other = found.find((value) => JSON.stringify(value) !== JSON.stringify(first));
     if (other !== undefined) {
@@ -65,7 +67,10 @@ export class JsonFields {
     return found ?? this.refuse(`${names.join(' / ')} to be one of ${allowed.join(', ')}`, describeValue(value));
   }
 
-  numbers(names: readonly string[], options: { readonly length?: number; readonly fallback?: readonly number[] } = {}): readonly number[] {
+  numbers(
+    names: readonly string[],
+    options: { readonly length?: number; readonly fallback?: readonly number[] } = {},
+  ): readonly number[] {
     const { length, fallback } = options;
     const value = this.#find(names) ?? fallback;
     const isList = Array.isArray(value) && value.every((item) => typeof item === 'number' && Number.isFinite(item));

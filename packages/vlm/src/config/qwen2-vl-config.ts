@@ -35,11 +35,9 @@ function readRope(text: JsonFields): Pick<DecoderConfig, 'ropeTheta' | 'mropeSec
   const places = [text.object(['rope_parameters']), text.object(['rope_scaling'])];
   const rope = new JsonFields(WHERE, places);
   // Old files say `type: mrope`, new ones `rope_type: default` beside it: both mean unscaled frequencies.
-  new JsonFields(WHERE, [{ rope_type: places[0]!['rope_type'] ?? places[1]!['rope_type'] ?? places[1]!['type'] }]).oneOf(
-    ['rope_type'],
-    ['default', 'mrope'],
-    'default',
-  );
+  new JsonFields(WHERE, [
+    { rope_type: places[0]!['rope_type'] ?? places[1]!['rope_type'] ?? places[1]!['type'] },
+  ]).oneOf(['rope_type'], ['default', 'mrope'], 'default');
   const own = text.has('rope_theta') ? text.positive(['rope_theta']) : undefined;
   const ropeTheta = rope.positive(['rope_theta'], own ?? 1e6);
   if (own !== undefined && own !== ropeTheta) text.refuse('one value of rope_theta', `${own} and ${ropeTheta}`);
@@ -85,7 +83,10 @@ function readVision(vision: JsonFields, hiddenSize: number): Qwen2VLVisionConfig
   }
   const merged = vision.integer(['hidden_size']);
   if (merged !== hiddenSize) {
-    vision.refuse(`vision hidden_size, the width of the merger's output, to equal the text's ${hiddenSize}`, `${merged}`);
+    vision.refuse(
+      `vision hidden_size, the width of the merger's output, to equal the text's ${hiddenSize}`,
+      `${merged}`,
+    );
   }
   vision.oneOf(['hidden_act'], ['quick_gelu'], 'quick_gelu');
   const ratio = vision.positive(['mlp_ratio'], 4);
@@ -113,10 +114,9 @@ export function parseQwen2VLConfig(json: JsonObject): Qwen2VLConfig {
   const { text_config: _text, vision_config: _vision, tie_word_embeddings: tied, model_type: _type, ...flat } = json;
   // The root holds ids of its own in nested files, so it is read after `text_config`, and both must agree.
   const text = new JsonFields(WHERE, [nested, flat]);
-  const tieWordEmbeddings = new JsonFields(WHERE, [{ tie_word_embeddings: tied ?? nested['tie_word_embeddings'] }]).boolean(
-    ['tie_word_embeddings'],
-    false,
-  );
+  const tieWordEmbeddings = new JsonFields(WHERE, [
+    { tie_word_embeddings: tied ?? nested['tie_word_embeddings'] },
+  ]).boolean(['tie_word_embeddings'], false);
   const decoder = readText(text, tieWordEmbeddings);
   const vision = readVision(new JsonFields(WHERE, [root.object(['vision_config'])]), decoder.hiddenSize);
   const tokenId = (name: string, fallback: number): number => {

@@ -54,7 +54,9 @@ export async function* decodeTokens(
     for (let step = 0; ; step++) {
       const values = await state.logits.data();
       throwIfAborted(signal);
-      const next = ended.map((over, i) => (over ? undefined : sample(values.subarray(i * vocabSize, (i + 1) * vocabSize), { step, sample: i })));
+      const next = ended.map((over, i) =>
+        over ? undefined : sample(values.subarray(i * vocabSize, (i + 1) * vocabSize), { step, sample: i }),
+      );
       next.forEach((id, i) => (ended[i] ||= id !== undefined && eosTokenIds.includes(id)));
       yield next;
       if (step + 1 >= budget || ended.every(Boolean)) return;

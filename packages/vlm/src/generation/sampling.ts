@@ -20,8 +20,13 @@ export function argMax(logits: ArrayLike<number>): number {
 }
 
 /** The tokens that sampling may choose, most likely first, and their probabilities. */
-function candidates(logits: ArrayLike<number>, { temperature, topK, topP }: { temperature: number; topK: number; topP: number }) {
-  const order = Uint32Array.from({ length: logits.length }, (_, i) => i).sort((a, b) => logits[b]! - logits[a]! || a - b);
+function candidates(
+  logits: ArrayLike<number>,
+  { temperature, topK, topP }: { temperature: number; topK: number; topP: number },
+) {
+  const order = Uint32Array.from({ length: logits.length }, (_, i) => i).sort(
+    (a, b) => logits[b]! - logits[a]! || a - b,
+  );
   const kept = topK > 0 ? order.subarray(0, topK) : order;
   const top = logits[kept[0]!]!;
   const weights = Float64Array.from(kept, (id) => Math.exp((logits[id]! - top) / temperature));
@@ -37,7 +42,9 @@ function candidates(logits: ArrayLike<number>, { temperature, topK, topP }: { te
  * no hidden state: the same step and sample give the same draw.
  * @throws LatteFlowError `invalid-argument` for a negative temperature or k, p outside (0, 1], or a bad seed
  */
-export function nextTokenSampler(options: SamplingOptions = {}): (logits: ArrayLike<number>, at: { step: number; sample: number }) => number {
+export function nextTokenSampler(
+  options: SamplingOptions = {},
+): (logits: ArrayLike<number>, at: { step: number; sample: number }) => number {
   const where = 'nextTokenSampler';
   const temperature = requireFinite(where, 'temperature', options.temperature ?? 0, { min: 0 });
   const topK = requireInteger(where, 'topK', options.topK ?? 0, { min: 0 });

@@ -10,7 +10,10 @@ const REPLACEMENT = '\uFFFD';
  * Turns tokens into pieces of text whose concatenation is the text of all tokens. A piece never ends inside a code
  * point: bytes of an unfinished one wait for the rest, or for the end.
  */
-export async function* textPieces(tokens: AsyncIterable<number>, decoder: TokenDecoder): AsyncGenerator<string, void, void> {
+export async function* textPieces(
+  tokens: AsyncIterable<number>,
+  decoder: TokenDecoder,
+): AsyncGenerator<string, void, void> {
   // Some decoders treat the start of a text specially, so a window of the last tokens shown stays in front.
   let shown: number[] = [];
   let pending: number[] = [];

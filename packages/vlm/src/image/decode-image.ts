@@ -57,11 +57,19 @@ async function loadSharp(): Promise<typeof import('sharp').default> {
  * reference (`PIL.Image.convert('RGB')`). In browsers `createImageBitmap` decodes, in Node the optional peer `sharp`.
  * @throws LatteFlowError `image-invalid` if the bytes are no image, `dependency-missing` without sharp
  */
-export async function decodeImage(bytes: Uint8Array<ArrayBuffer>, options: { readonly signal?: AbortSignal } = {}): Promise<RgbImage> {
+export async function decodeImage(
+  bytes: Uint8Array<ArrayBuffer>,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<RgbImage> {
   throwIfAborted(options.signal);
   if (typeof createImageBitmap === 'function' && typeof OffscreenCanvas === 'function') return decodeInBrowser(bytes);
   const sharp = await loadSharp();
-  const decoded = await sharp(bytes).toColourspace('srgb').removeAlpha().raw().toBuffer({ resolveWithObject: true }).catch(refuseBytes);
+  const decoded = await sharp(bytes)
+    .toColourspace('srgb')
+    .removeAlpha()
+    .raw()
+    .toBuffer({ resolveWithObject: true })
+    .catch(refuseBytes);
   throwIfAborted(options.signal);
   const { width, height } = decoded.info;
   return { data: new Uint8Array(decoded.data), width, height };

@@ -39,7 +39,10 @@ function normalisedBytes({ rescaleFactor, mean, std }: ImageProcessorConfig): Fl
  * one token are neighbours. The one frame is repeated to fill `temporalPatchSize`.
  * @throws LatteFlowError `image-invalid` if a side is not a multiple of patchSize * mergeSize
  */
-export function patchifyImage(image: RgbImage, config: ImageProcessorConfig): { patches: Float32Array; grid: PatchGrid } {
+export function patchifyImage(
+  image: RgbImage,
+  config: ImageProcessorConfig,
+): { patches: Float32Array; grid: PatchGrid } {
   const { data, width, height } = requireRgbImage('patchifyImage', image);
   const { patchSize, mergeSize, temporalPatchSize } = config;
   const block = patchSize * mergeSize;
@@ -68,7 +71,8 @@ export function patchifyImage(image: RgbImage, config: ImageProcessorConfig): { 
               }
             }
             const frame = at - first;
-            for (let copy = 1; copy < temporalPatchSize; copy++, at += frame) patches.copyWithin(at, first, first + frame);
+            for (let copy = 1; copy < temporalPatchSize; copy++, at += frame)
+              patches.copyWithin(at, first, first + frame);
           }
         }
       }

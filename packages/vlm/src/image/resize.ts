@@ -61,7 +61,13 @@ function tapsOf(from: number, to: number, kernel: Kernel): Taps[] {
 function resampleAxis(
   source: ArrayLike<number>,
   out: Uint8Array,
-  lines: { readonly from: number; readonly to: number; readonly count: number; readonly horizontal: boolean; readonly width: number },
+  lines: {
+    readonly from: number;
+    readonly to: number;
+    readonly count: number;
+    readonly horizontal: boolean;
+    readonly width: number;
+  },
   kernel: Kernel,
 ): void {
   const { from, to, count, horizontal, width } = lines;

@@ -24,5 +24,9 @@ export function decoderParameterShapes(config: DecoderConfig): ReadonlyMap<strin
   const layers = Array.from({ length: numLayers }, (_, i) =>
     layer.map(([name, shape]): [string, Shape] => [`layers.${i}.${name}`, shape]),
   );
-  return new Map<string, Shape>([['embed_tokens.weight', [vocabSize, hiddenSize]], ...layers.flat(), ['norm.weight', [hiddenSize]]]);
+  return new Map<string, Shape>([
+    ['embed_tokens.weight', [vocabSize, hiddenSize]],
+    ...layers.flat(),
+    ['norm.weight', [hiddenSize]],
+  ]);
 }

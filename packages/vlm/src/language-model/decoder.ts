@@ -37,7 +37,11 @@ function splitHeads(x: Tensor, heads: number, headDim: number): Tensor4D {
   return transpose(reshape(x, [batch, length, heads, headDim]), [0, 2, 1, 3]);
 }
 
-function projectKeyValue(normed: Tensor3D, scope: ParameterScope, { config, rope }: { config: DecoderConfig; rope: RopeTables }): LayerCache {
+function projectKeyValue(
+  normed: Tensor3D,
+  scope: ParameterScope,
+  { config, rope }: { config: DecoderConfig; rope: RopeTables },
+): LayerCache {
   const { numKeyValueHeads, headDim } = config;
   const project = (name: string): Tensor4D =>
     splitHeads(linear(normed, scope.get(`${name}.weight`), scope.get(`${name}.bias`)), numKeyValueHeads, headDim);
@@ -86,7 +90,9 @@ export function runDecoder(
     const hiddenStates: Tensor3D[] = [];
     for (let i = 0; i < config.numLayers; i++) {
       const previous = hidden;
-      const output = tidyResult(() => runLayer(previous, scope.scope(`layers.${i}`), { config, input, past: input.past?.[i] }));
+      const output = tidyResult(() =>
+        runLayer(previous, scope.scope(`layers.${i}`), { config, input, past: input.past?.[i] }),
+      );
       // Only the cache and the states asked for outlive a layer: deep models would not fit otherwise.
       if (i > 0 && !wanted) previous.dispose();
       hidden = output.hidden;

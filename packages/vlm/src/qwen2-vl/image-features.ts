@@ -1,5 +1,17 @@
 import { LatteFlowError } from '@latte-flow/core';
-import { add, concat, matMul, mul, reshape, slice, tensor2d, tidy, type Tensor, type Tensor2D, type Tensor3D } from '@tensorflow/tfjs-core';
+import {
+  add,
+  concat,
+  matMul,
+  mul,
+  reshape,
+  slice,
+  tensor2d,
+  tidy,
+  type Tensor,
+  type Tensor2D,
+  type Tensor3D,
+} from '@tensorflow/tfjs-core';
 
 import type { PaddedIds } from './rope-index.ts';
 
@@ -15,7 +27,11 @@ function imageRuns(isImage: readonly boolean[]): { start: number; length: number
 }
 
 /** All samples have their image tokens at the same places: cut the text open and lay the features in. */
-function insertRuns(embeddings: Tensor3D, features: Tensor3D, runs: readonly { start: number; length: number }[]): Tensor3D {
+function insertRuns(
+  embeddings: Tensor3D,
+  features: Tensor3D,
+  runs: readonly { start: number; length: number }[],
+): Tensor3D {
   const [batch, length, width] = embeddings.shape;
   const parts: Tensor[] = [];
   let at = 0;

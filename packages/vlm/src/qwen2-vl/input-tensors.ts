@@ -42,7 +42,9 @@ export function uploadInputs(config: Qwen2VLConfig, inputs: ModelInputs): InputT
   const tensors = tidyResult(() => {
     const mask = uploadMask(inputs);
     // Padding on the right alone needs no mask: a causal query never reads what comes after it.
-    const isMasked = inputs.mask.some((visible, i) => visible === 0 && i % length < length - 1 && inputs.mask[i + 1] !== 0);
+    const isMasked = inputs.mask.some(
+      (visible, i) => visible === 0 && i % length < length - 1 && inputs.mask[i + 1] !== 0,
+    );
     return {
       ids: tensor2d(ids, [batch, length], 'int32'),
       mask,
@@ -50,7 +52,12 @@ export function uploadInputs(config: Qwen2VLConfig, inputs: ModelInputs): InputT
       visibility: attentionVisibility({ batch, tokens: length, causal: true, ...(isMasked ? { mask } : {}) }),
       ...(grids.length === 0 || patches === undefined
         ? {}
-        : { images: { patches: tensor2d(patches, [patches.length / patchValues(vision), patchValues(vision)]), runs: frameRuns(grids, vision) } }),
+        : {
+            images: {
+              patches: tensor2d(patches, [patches.length / patchValues(vision), patchValues(vision)]),
+              runs: frameRuns(grids, vision),
+            },
+          }),
     };
   });
   return { ...tensors, inputs, end };

@@ -42,7 +42,8 @@ export function padIds(
  */
 export function requireModelInputs(where: string, inputs: ModelInputs, { text, vision }: Qwen2VLConfig): void {
   const { ids, mask, batch, length, grids, patches } = inputs;
-  const exactly = (name: string, value: number, wanted: number): void => void requireInteger(where, name, value, { min: wanted, max: wanted });
+  const exactly = (name: string, value: number, wanted: number): void =>
+    void requireInteger(where, name, value, { min: wanted, max: wanted });
   exactly('ids.length', ids.length, batch * length);
   exactly('mask.length', mask.length, batch * length);
   for (const id of ids) requireInteger(where, 'token id', id, { min: 0, max: text.vocabSize - 1 });

@@ -28,7 +28,10 @@ export function parameterShapes({ text, vision }: Qwen2VLConfig): ReadonlyMap<st
   const { embedDim, inChannels, temporalPatchSize, patchSize, spatialMergeSize } = vision;
   const merged = embedDim * spatialMergeSize ** 2;
   const blocks = Array.from({ length: vision.depth }, (_, i) =>
-    visionBlockShapes(embedDim, vision.intermediateSize).map(([name, shape]): [string, Shape] => [`visual.blocks.${i}.${name}`, shape]),
+    visionBlockShapes(embedDim, vision.intermediateSize).map(([name, shape]): [string, Shape] => [
+      `visual.blocks.${i}.${name}`,
+      shape,
+    ]),
   );
   return new Map<string, Shape>([
     ['visual.patch_embed.proj.weight', [embedDim, inChannels, temporalPatchSize, patchSize, patchSize]],

@@ -31,7 +31,11 @@ export function disposeContextCache({ layers, mask }: ContextCache): void {
 }
 
 /** Word embeddings with the image features in their places, float32 `[B, S, D]`, owned by the caller. Differentiable. */
-export function embedInputs(parameters: ParameterScope, config: Qwen2VLConfig, { inputs, ids, images }: InputTensors): Tensor3D {
+export function embedInputs(
+  parameters: ParameterScope,
+  config: Qwen2VLConfig,
+  { inputs, ids, images }: InputTensors,
+): Tensor3D {
   return tidy(() => {
     const words = embed(ids, parameters.get('model.embed_tokens.weight')) as Tensor3D;
     if (images === undefined) return words;
@@ -101,16 +105,33 @@ function projectRows(
 export function continueQwen2VL(
   parameters: ParameterScope,
   config: Qwen2VLConfig,
-  { ids, cache, logits: wanted = 'all' }: { readonly ids: Int32Array; readonly cache: ContextCache; readonly logits?: 'all' | 'last' },
+  {
+    ids,
+    cache,
+    logits: wanted = 'all',
+  }: { readonly ids: Int32Array; readonly cache: ContextCache; readonly logits?: 'all' | 'last' },
 ): { logits: Tensor3D; cache: ContextCache } {
   const { text } = config;
   const batch = cache.end.length;
   const count = requireInteger('continueQwen2VL', 'ids.length / batch', ids.length / batch, { min: 1 });
   const positions = cache.end.map((end) => Int32Array.from({ length: count }, (_, i) => end + i));
   return tidyResult(() => {
-    const rope = ropeTables([positions, positions, positions], { headDim: text.headDim, theta: text.ropeTheta, sections: text.mropeSection });
-    const visibility = attentionVisibility({ batch, tokens: count, causal: true, contextTokens: cache.mask.shape[1], contextMask: cache.mask });
-    const embeddings = embed(tensor2d(ids, [batch, count], 'int32'), parameters.get('model.embed_tokens.weight')) as Tensor3D;
+    const rope = ropeTables([positions, positions, positions], {
+      headDim: text.headDim,
+      theta: text.ropeTheta,
+      sections: text.mropeSection,
+    });
+    const visibility = attentionVisibility({
+      batch,
+      tokens: count,
+      causal: true,
+      contextTokens: cache.mask.shape[1],
+      contextMask: cache.mask,
+    });
+    const embeddings = embed(
+      tensor2d(ids, [batch, count], 'int32'),
+      parameters.get('model.embed_tokens.weight'),
+    ) as Tensor3D;
     const decoded = runDecoder(parameters.scope('model'), text, { embeddings, rope, visibility, past: cache.layers });
     const layers = decoded.layers.map(({ key, value }, i) => ({
       key: concat([cache.layers[i]!.key, key], 2),
@@ -139,6 +160,10 @@ export function encodeQwen2VL(
     const tensors = uploadInputs(config, inputs);
     const { rope, visibility, mask, end } = tensors;
     const embeddings = embedInputs(parameters, config, tensors);
-    return { layers: encodeLayers(parameters.scope('model'), config.text, { embeddings, rope, visibility, layers: count }), mask, end };
+    return {
+      layers: encodeLayers(parameters.scope('model'), config.text, { embeddings, rope, visibility, layers: count }),
+      mask,
+      end,
+    };
   });
 }

@@ -51,7 +51,7 @@ export function ropeIndex(
       axes.forEach((position, axis) => (positions[axis]![sample]![token] = position));
     };
     let position = 0;
-    for (let i = 0; i < visible.length; ) {
+    for (let i = 0; i < visible.length;) {
       if (row[visible[i]!] !== imageTokenId) {
         place(visible[i]!, [position, position, position]);
         position++;
@@ -65,7 +65,10 @@ export function ropeIndex(
       for (let token = 0; token < count; token++, i++) {
         const index = visible[i];
         if (index === undefined || row[index] !== imageTokenId) {
-          refuseCount(`${count} image tokens for image ${nextImage - 1} of ${grid.rows} x ${grid.columns} patches`, `${token}`);
+          refuseCount(
+            `${count} image tokens for image ${nextImage - 1} of ${grid.rows} x ${grid.columns} patches`,
+            `${token}`,
+          );
         }
         const cell = token % (rows * columns);
         place(index, [

@@ -1,7 +1,18 @@
 import { requireShape } from '@latte-flow/core';
 import { applyRope, attention, gelu, layerNorm, linear, quickGelu } from '@latte-flow/ops';
 import type { ParameterScope } from '@latte-flow/runtime';
-import { add, concat, reshape, slice, split, tidy, transpose, type Tensor, type Tensor2D, type Tensor4D } from '@tensorflow/tfjs-core';
+import {
+  add,
+  concat,
+  reshape,
+  slice,
+  split,
+  tidy,
+  transpose,
+  type Tensor,
+  type Tensor2D,
+  type Tensor4D,
+} from '@tensorflow/tfjs-core';
 
 import type { Qwen2VLVisionConfig } from '../config/qwen2-vl-config.ts';
 import type { FrameRun } from './frame-runs.ts';
@@ -9,21 +20,34 @@ import type { FrameRun } from './frame-runs.ts';
 const LAYER_NORM_EPS = 1e-6;
 
 /** Full attention inside each frame. `qkv` is `[N, 3 * D]`, the result `[N, D]`. */
-function frameAttention(qkv: Tensor2D, { frames, length, start, rope }: FrameRun, { numHeads, embedDim }: Qwen2VLVisionConfig): Tensor2D {
+function frameAttention(
+  qkv: Tensor2D,
+  { frames, length, start, rope }: FrameRun,
+  { numHeads, embedDim }: Qwen2VLVisionConfig,
+): Tensor2D {
   const headDim = embedDim / numHeads;
   const rows = frames * length;
   const own = rows === qkv.shape[0] ? qkv : slice(qkv, [start, 0], [rows, 3 * embedDim]);
   const [query, key, value] = split(own, 3, 1).map((part) =>
     transpose(reshape(part, [frames, length, numHeads, headDim]), [0, 2, 1, 3]),
   ) as [Tensor4D, Tensor4D, Tensor4D]; // [frames, H, length, E]
-  const { output } = attention({ query: applyRope(query, rope) as Tensor4D, key: applyRope(key, rope) as Tensor4D, value });
+  const { output } = attention({
+    query: applyRope(query, rope) as Tensor4D,
+    key: applyRope(key, rope) as Tensor4D,
+    value,
+  });
   return reshape(transpose(output, [0, 2, 1, 3]), [rows, embedDim]);
 }
 
-function runBlock(x: Tensor2D, scope: ParameterScope, { runs, config }: { runs: readonly FrameRun[]; config: Qwen2VLVisionConfig }): Tensor2D {
+function runBlock(
+  x: Tensor2D,
+  scope: ParameterScope,
+  { runs, config }: { runs: readonly FrameRun[]; config: Qwen2VLVisionConfig },
+): Tensor2D {
   const normed = (input: Tensor, name: string): Tensor =>
     layerNorm(input, scope.get(`${name}.weight`), scope.get(`${name}.bias`), LAYER_NORM_EPS);
-  const project = (input: Tensor, name: string): Tensor => linear(input, scope.get(`${name}.weight`), scope.get(`${name}.bias`));
+  const project = (input: Tensor, name: string): Tensor =>
+    linear(input, scope.get(`${name}.weight`), scope.get(`${name}.bias`));
   const qkv = project(normed(x, 'norm1'), 'attn.qkv') as Tensor2D;
   const parts = runs.map((run) => frameAttention(qkv, run, config));
   const attended = add(x, project(parts.length === 1 ? parts[0]! : concat(parts, 0), 'attn.proj'));

@@ -19,7 +19,10 @@ function canonicalName(name: string): string {
  * some tools write for tied embeddings is dropped: it repeats `embed_tokens`.
  * @throws LatteFlowError `checkpoint-invalid` if two tensors mean the same parameter
  */
-export function canonicalWeights<T>(weights: Iterable<readonly [string, T]>, options: { readonly tied: boolean }): Map<string, T> {
+export function canonicalWeights<T>(
+  weights: Iterable<readonly [string, T]>,
+  options: { readonly tied: boolean },
+): Map<string, T> {
   const renamed = new Map<string, T>();
   for (const [name, value] of weights) {
     const canonical = canonicalName(name);

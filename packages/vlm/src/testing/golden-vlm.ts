@@ -15,7 +15,11 @@ export function vlmFixtures(modelType: string): string[] {
   return roots
     .flatMap((root) => readdirSync(root).map((name) => join(root, name)))
     .filter((folder) => existsSync(join(folder, 'golden.safetensors')) && existsSync(join(folder, 'config.json')))
-    .filter((folder) => (JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as { model_type?: string }).model_type === modelType);
+    .filter(
+      (folder) =>
+        (JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as { model_type?: string }).model_type ===
+        modelType,
+    );
 }
 
 export interface GoldenCase {
@@ -26,7 +30,11 @@ export interface GoldenCase {
 /** A VLM fixture: the numbers of the reference by name. */
 export class GoldenVlm {
   readonly folder: string;
-  readonly golden: { readonly cases: Record<string, GoldenCase>; readonly images: Record<string, { shape: [number, number, number] }>; readonly smart_resize_table: Record<string, number | number[]>[] };
+  readonly golden: {
+    readonly cases: Record<string, GoldenCase>;
+    readonly images: Record<string, { shape: [number, number, number] }>;
+    readonly smart_resize_table: Record<string, number | number[]>[];
+  };
   readonly #tensors: ReadonlyMap<string, TensorView>;
 
   constructor(folder: string) {
@@ -65,7 +73,11 @@ export class GoldenVlm {
   grids(name: string): PatchGrid[] {
     if (!this.has(`${name}.image_grid_thw`)) return [];
     const flat = this.integers(`${name}.image_grid_thw`);
-    return Array.from({ length: flat.length / 3 }, (_, i) => ({ frames: flat[3 * i]!, rows: flat[3 * i + 1]!, columns: flat[3 * i + 2]! }));
+    return Array.from({ length: flat.length / 3 }, (_, i) => ({
+      frames: flat[3 * i]!,
+      rows: flat[3 * i + 1]!,
+      columns: flat[3 * i + 2]!,
+    }));
   }
 
   /** The model inputs of a case with the reference's pixels; `batch` shares those of `one`. */
@@ -74,15 +86,22 @@ export class GoldenVlm {
     const grids = this.grids(pixels);
     const [batch, length] = this.view(`${name}.input_ids`).shape as [number, number];
     const ids = Int32Array.from(this.integers(`${name}.input_ids`));
-    const mask = this.has(`${name}.attention_mask`) ? Uint8Array.from(this.integers(`${name}.attention_mask`)) : new Uint8Array(ids.length).fill(1);
+    const mask = this.has(`${name}.attention_mask`)
+      ? Uint8Array.from(this.integers(`${name}.attention_mask`))
+      : new Uint8Array(ids.length).fill(1);
     const patches = grids.length > 0 ? this.floats(`${pixels}.pixel_values`) : undefined;
-    if (patches !== undefined && patches.length % grids.reduce((n, grid) => n + patchCount(grid), 0) !== 0) throw new Error('Odd patches.');
+    if (patches !== undefined && patches.length % grids.reduce((n, grid) => n + patchCount(grid), 0) !== 0)
+      throw new Error('Odd patches.');
     return { ids, mask, batch, length, grids, ...(patches === undefined ? {} : { patches }) };
   }
 }
 
 /** Largest absolute difference, over the entries where `mask` (one for each row of `width`) is not 0. */
-export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>, rows?: { readonly mask: ArrayLike<number>; readonly width: number }): number {
+export function largestDifference(
+  a: ArrayLike<number>,
+  b: ArrayLike<number>,
+  rows?: { readonly mask: ArrayLike<number>; readonly width: number },
+): number {
   if (a.length !== b.length) throw new Error(`Lengths ${a.length} and ${b.length} differ.`);
   let largest = 0;
   for (let i = 0; i < a.length; i++) {

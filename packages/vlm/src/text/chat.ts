@@ -30,7 +30,12 @@ export function renderChat(
 ): string {
   const { template = QWEN2_VL_CHAT_TEMPLATE, addGenerationPrompt = true } = options;
   if (messages.length === 0) {
-    refuseArgument({ where: 'renderChat', expected: 'at least one message', got: 'none', remedy: 'Pass a user message.' });
+    refuseArgument({
+      where: 'renderChat',
+      expected: 'at least one message',
+      got: 'none',
+      remedy: 'Pass a user message.',
+    });
   }
   try {
     return new Template(template).render({ messages, add_generation_prompt: addGenerationPrompt });

@@ -55,5 +55,9 @@ export function conversationInputs(conversations: readonly Conversation[], tools
     encoded.map(({ ids }) => ids),
     { side: 'left', padTokenId: tools.config.eosTokenId },
   );
-  return { ...padded, patches: joinPatches(encoded.map(({ patches }) => patches)), grids: encoded.flatMap(({ grids }) => grids) };
+  return {
+    ...padded,
+    patches: joinPatches(encoded.map(({ patches }) => patches)),
+    grids: encoded.flatMap(({ grids }) => grids),
+  };
 }

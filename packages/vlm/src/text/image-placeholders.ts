@@ -22,5 +22,7 @@ export function expandImagePlaceholders(
     });
   }
   let image = 0;
-  return ids.flatMap((id) => (id === imageTokenId ? new Array<number>(imageTokenCount(grids[image++]!, mergeSize)).fill(id) : [id]));
+  return ids.flatMap((id) =>
+    id === imageTokenId ? new Array<number>(imageTokenCount(grids[image++]!, mergeSize)).fill(id) : [id],
+  );
 }

@@ -46,7 +46,10 @@ export function createTokenizer({ tokenizer: json, config = {} }: TokenizerFiles
   const template = 'chat_template' in config ? config.chat_template : undefined;
   return {
     encode: (text) => tokenizer.encode(text, { add_special_tokens: false }).ids,
-    decode: (ids) => (ids.length === 0 ? '' : tokenizer.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false })),
+    decode: (ids) =>
+      ids.length === 0
+        ? ''
+        : tokenizer.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false }),
     tokenId: (token) => tokenizer.token_to_id(token),
     chatTemplate: typeof template === 'string' ? template : undefined,
   };

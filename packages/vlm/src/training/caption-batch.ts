@@ -37,7 +37,12 @@ export function encodeAnswer(conversation: Conversation, answer: string, tools: 
   const { ids: prompt, patches, grids } = encodeConversation(conversation, tools);
   const answerIds = tools.tokenizer.encode(answer);
   if (answerIds.length === 0) {
-    refuseArgument({ where: 'encodeAnswer', expected: 'an answer of at least one token', got: 'none', remedy: 'Leave samples without a caption out.' });
+    refuseArgument({
+      where: 'encodeAnswer',
+      expected: 'an answer of at least one token',
+      got: 'none',
+      remedy: 'Leave samples without a caption out.',
+    });
   }
   return { ids: [...prompt, ...answerIds, tools.config.eosTokenId], promptLength: prompt.length, patches, grids };
 }
