@@ -7,20 +7,27 @@ type Save = (tensors: Tensor[]) => void;
  *
  * @param inputs differentiable tensors; all are kept for the backward pass
  * @param forward their value; nothing inside is recorded
- * @param gradient dy and the inputs -> one gradient for each input, in order
+ * @param gradient dy, the inputs and the constants -> one gradient for each input, in order
+ * @param constants tensors that the backward pass reads and no gradient reaches. It must get them from here: those that it
+ * closes over may be gone by then.
  */
-export function withGradient<const I extends readonly Tensor[], O extends Tensor>(
+export function withGradient<
+  const I extends readonly Tensor[],
+  O extends Tensor,
+  const C extends readonly Tensor[] = readonly [],
+>(
   inputs: I,
   forward: (...inputs: I) => O,
-  gradient: (dy: O, ...inputs: I) => readonly Tensor[],
+  gradient: (dy: O, ...saved: [...I, ...C]) => readonly Tensor[],
+  constants?: C,
 ): O {
   const op = customGrad<O>((...tensorsAndSave) => {
     const tensors = tensorsAndSave.slice(0, -1) as unknown as I;
     const save = tensorsAndSave.at(-1) as Save;
-    save([...tensors]);
+    save([...tensors, ...(constants ?? [])]);
     return {
       value: forward(...tensors),
-      gradFunc: (dy: O, saved: Tensor[]) => [...gradient(dy, ...(saved as unknown as I))],
+      gradFunc: (dy: O, saved: Tensor[]) => [...gradient(dy, ...(saved as unknown as [...I, ...C]))],
     };
   });
   return op(...inputs);

@@ -26,6 +26,7 @@ export function applyRope(x: Tensor, { cos, sin }: RopeTables): Tensor {
   return withGradient(
     [x as Tensor4D],
     (x_) => kernelOr('LatteRope', { x: x_, cos, sin }, {}, () => ropePortable(x_, cos, sin)),
-    (dy) => [ropeGradient(dy, cos, sin)],
+    (dy, _x, cos_, sin_) => [ropeGradient(dy, cos_, sin_)],
+    [cos, sin],
   );
 }
