@@ -6,6 +6,8 @@ export type { Safetensors, TensorView } from './safetensors.ts';
 export { toFloat32, toIntegers } from './values.ts';
 export { encodeSafetensors } from './encode.ts';
 export type { EncodableTensor, EncodeOptions, TensorValues } from './encode.ts';
+export { encodeWeights } from './encode-weights.ts';
+export type { EncodeWeightsOptions } from './encode-weights.ts';
 export { openFileStore } from './file-store.ts';
 export type { FileStore } from './file-store.ts';
 export type { ReadOptions } from './file-reader.ts';
