@@ -1,5 +1,5 @@
 export { Trainer } from './trainer.ts';
-export type { RunOptions, TrainerOptions } from './trainer.ts';
+export type { RunOptions, TrainerOptions } from './trainer-options.ts';
 export { AdamW } from './adamw.ts';
 export type { AdamWOptions, BlockState, Update } from './adamw.ts';
 export { clipFactor, globalNorm } from './gradient-norm.ts';

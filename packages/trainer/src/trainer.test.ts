@@ -20,7 +20,8 @@ import {
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { cosineSchedule } from './learning-rate.ts';
-import { Trainer, type TrainerOptions } from './trainer.ts';
+import { Trainer } from './trainer.ts';
+import type { TrainerOptions } from './trainer-options.ts';
 import { decodeTrainingState, encodeTrainingState } from './training-state.ts';
 import type { TrainingRecord } from './loss-reader.ts';
 

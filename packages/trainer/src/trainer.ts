@@ -4,10 +4,7 @@ import {
   requireFinite,
   requireInteger,
   requireShape,
-  LatteFlowError,
   throwIfAborted,
-  type OnProgress,
-  type Shape,
 } from '@latte-flow/core';
 import { requireAlive, type ParameterValues } from '@latte-flow/runtime';
 import {
@@ -25,47 +22,15 @@ import {
   type Variable,
 } from '@tensorflow/tfjs-core';
 
-import { AdamW, type AdamWOptions, type BlockState } from './adamw.ts';
+import { AdamW } from './adamw.ts';
 import { BatchStream, type BatchSource } from './batch-stream.ts';
 import { globalNorm, gradientFactor } from './gradient-norm.ts';
-import type { LearningRateSchedule } from './learning-rate.ts';
-import { LossReader, type TrainingRecord } from './loss-reader.ts';
-import { layOutBlocks, type ParameterBlock, type TrainableParameters } from './parameter-block.ts';
-import { requireSameTraining, type StateKind, type TrainingState } from './training-state.ts';
-import { WeightAverage, type WeightAverageOptions } from './weight-average.ts';
-
-export interface TrainerOptions<Batch> {
-  /** Borrowed. Those that are trainable variables are trained. */
-  readonly parameters: TrainableParameters;
-  /** The loss of a batch, a scalar, made of the parameters. Called inside `tf.tidy`; `index` is the batch's. */
-  readonly loss: (batch: Batch, index: number) => Scalar;
-  /** Batch `index`, a pure function of it. Step s uses the indices s * microBatches and the following. */
-  readonly batch: BatchSource<Batch>['batch'];
-  /** Batches are the trainer's; by default all tensors in them are disposed of after use. */
-  readonly disposeBatch?: (batch: Batch) => void;
-  readonly learningRate: number | LearningRateSchedule;
-  readonly optimizer?: AdamWOptions;
-  /** The block of a parameter: those of one block must always get gradients together. Default one block. */
-  readonly block?: (name: string) => string;
-  /** Gradients are scaled down to this norm, taken over all parameters. Default no clipping. */
-  readonly clipNorm?: number;
-  /** Keeps an average of the weights. Default none. */
-  readonly ema?: WeightAverageOptions;
-  /** Batches whose mean gradient makes one step. Default 1. */
-  readonly microBatches?: number;
-}
-
-export interface RunOptions {
-  /** How many more steps to make. */
-  readonly steps: number;
-  /** A record every so many steps (and after the last one). Default 10. */
-  readonly logEvery?: number;
-  /** Stops between two steps; what was trained so far stays, and `state` can save it. */
-  readonly signal?: AbortSignal;
-  /** Stage `train`, every step. */
-  readonly onProgress?: OnProgress;
-  readonly onLog?: (record: TrainingRecord) => void;
-}
+import { LossReader } from './loss-reader.ts';
+import { layOutBlocks, type ParameterBlock } from './parameter-block.ts';
+import { downloadAverage, downloadState, restoreState, type Trained } from './state-transfer.ts';
+import type { RunOptions, TrainerOptions } from './trainer-options.ts';
+import type { TrainingState } from './training-state.ts';
+import { WeightAverage } from './weight-average.ts';
 
 /** Steps queued on the device before their losses are waited for. */
 const MAX_UNREAD = 32;
@@ -219,6 +184,10 @@ export class Trainer<Batch = TensorContainer> implements Disposable {
     });
   }
 
+  get #trained(): Trained {
+    return { optimizer: this.#optimizer, average: this.#average };
+  }
+
   /** One call at a time may use the state. */
   async #exclusively<T>(where: string, work: () => Promise<T>): Promise<T> {
     requireAlive(where, 'trainer', this.#disposed);
@@ -238,29 +207,13 @@ export class Trainer<Batch = TensorContainer> implements Disposable {
     }
   }
 
-  *#kinds(state: BlockState): Generator<[StateKind, Tensor1D]> {
-    yield ['weights', state.weights];
-    yield ['first_moment', state.firstMoment];
-    yield ['second_moment', state.secondMoment];
-    if (this.#average !== undefined) yield ['average', this.#average.of(state.block)];
-  }
-
   /**
    * Everything needed to resume, copied to the host.
    * @throws LatteFlowError `training-diverged` if a value is not finite: such a state is not worth keeping.
    */
   async state(): Promise<TrainingState> {
     return this.#exclusively('Trainer.state', async () => {
-      const tensors = new Map<string, ParameterValues>();
-      for (const state of this.#optimizer.states) {
-        for (const [kind, flat] of this.#kinds(state)) {
-          const values = (await flat.data()) as Float32Array;
-          for (const [name, parameter] of state.block.split(values)) {
-            requireFiniteValues(`${kind}.${name}`, parameter.values);
-            tensors.set(`${kind}.${name}`, parameter);
-          }
-        }
-      }
+      const tensors = await downloadState(this.#trained);
       const blockSteps = Object.fromEntries(this.#optimizer.states.map(({ block, steps }) => [block.name, steps]));
       return { step: this.#step, seconds: this.#seconds, blockSteps, tensors };
     });
@@ -272,24 +225,7 @@ export class Trainer<Batch = TensorContainer> implements Disposable {
    */
   async restore(saved: TrainingState): Promise<void> {
     await this.#exclusively('Trainer.restore', async () => {
-      const shapes = new Map<string, Shape>();
-      for (const state of this.#optimizer.states) {
-        for (const [kind] of this.#kinds(state)) {
-          for (const { name, variable } of state.block.members) shapes.set(`${kind}.${name}`, variable.shape);
-        }
-      }
-      requireSameTraining(saved, { tensors: shapes, blocks: this.#blocks.map(({ name }) => name) });
-      for (const state of this.#optimizer.states) {
-        const { block } = state;
-        const upload = (kind: StateKind) => block.upload((name) => saved.tensors.get(`${kind}.${name}`)!.values);
-        this.#optimizer.restore(state, {
-          steps: saved.blockSteps[block.name]!,
-          weights: upload('weights'),
-          firstMoment: upload('first_moment'),
-          secondMoment: upload('second_moment'),
-        });
-        this.#average?.replace(block, upload('average'));
-      }
+      restoreState(this.#trained, saved);
       this.#step = saved.step;
       this.#seconds = saved.seconds;
     });
@@ -310,12 +246,7 @@ export class Trainer<Batch = TensorContainer> implements Disposable {
           remedy: 'Pass ema: { decay: 0.999 } to the trainer, or export the parameters themselves.',
         });
       }
-      const values = new Map<string, ParameterValues>();
-      for (const block of this.#blocks) {
-        for (const [name, parameter] of block.split((await average.of(block).data()) as Float32Array))
-          values.set(name, parameter);
-      }
-      return values;
+      return downloadAverage(average, this.#blocks);
     });
   }
 
@@ -330,16 +261,4 @@ export class Trainer<Batch = TensorContainer> implements Disposable {
   [Symbol.dispose](): void {
     this.dispose();
   }
-}
-
-function requireFiniteValues(name: string, values: Float32Array): void {
-  const at = values.findIndex((value) => !Number.isFinite(value));
-  if (at === -1) return;
-  throw new LatteFlowError('training-diverged', {
-    where: 'Trainer.state',
-    expected: 'finite values',
-    got: `${values[at]} in ${name}`,
-    remedy: 'Resume from an earlier state with a lower learning rate, or set clipNorm.',
-    data: { name, value: values[at] },
-  });
 }

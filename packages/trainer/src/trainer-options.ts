@@ -1,0 +1,42 @@
+import type { OnProgress } from '@latte-flow/core';
+import type { Scalar } from '@tensorflow/tfjs-core';
+
+import type { AdamWOptions } from './adamw.ts';
+import type { BatchSource } from './batch-stream.ts';
+import type { LearningRateSchedule } from './learning-rate.ts';
+import type { TrainingRecord } from './loss-reader.ts';
+import type { TrainableParameters } from './parameter-block.ts';
+import type { WeightAverageOptions } from './weight-average.ts';
+
+export interface TrainerOptions<Batch> {
+  /** Borrowed. Those that are trainable variables are trained. */
+  readonly parameters: TrainableParameters;
+  /** The loss of a batch, a scalar, made of the parameters. Called inside `tf.tidy`; `index` is the batch's. */
+  readonly loss: (batch: Batch, index: number) => Scalar;
+  /** Batch `index`, a pure function of it. Step s uses the indices s * microBatches and the following. */
+  readonly batch: BatchSource<Batch>['batch'];
+  /** Batches are the trainer's; by default all tensors in them are disposed of after use. */
+  readonly disposeBatch?: (batch: Batch) => void;
+  readonly learningRate: number | LearningRateSchedule;
+  readonly optimizer?: AdamWOptions;
+  /** The block of a parameter: those of one block must always get gradients together. Default one block. */
+  readonly block?: (name: string) => string;
+  /** Gradients are scaled down to this norm, taken over all parameters. Default no clipping. */
+  readonly clipNorm?: number;
+  /** Keeps an average of the weights. Default none. */
+  readonly ema?: WeightAverageOptions;
+  /** Batches whose mean gradient makes one step. Default 1. */
+  readonly microBatches?: number;
+}
+
+export interface RunOptions {
+  /** How many more steps to make. */
+  readonly steps: number;
+  /** A record every so many steps (and after the last one). Default 10. */
+  readonly logEvery?: number;
+  /** Stops between two steps; what was trained so far stays, and `state` can save it. */
+  readonly signal?: AbortSignal;
+  /** Stage `train`, every step. */
+  readonly onProgress?: OnProgress;
+  readonly onLog?: (record: TrainingRecord) => void;
+}
