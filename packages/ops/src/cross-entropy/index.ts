@@ -8,7 +8,6 @@ import {
   max,
   maximum,
   mul,
-  oneHot,
   reshape,
   softmax,
   sub,
@@ -21,13 +20,14 @@ import {
 } from '@tensorflow/tfjs-core';
 
 import { kernelOr } from '../kernel.ts';
+import { oneHotRows } from '../one-hot/index.ts';
 import { withGradient } from '../with-gradient.ts';
 
 /** -log softmax(logits)[label] for each row: [M, V], [M] -> [M]. */
 function negativeLogLikelihood(logits: Tensor2D, labels: Tensor1D): Tensor1D {
   const top = max(logits, 1, true); // [M, 1]
   const logTotal = add(log(sum(exp(sub(logits, top)), 1, true)), top);
-  const chosen = sum(mul(logits, oneHot(labels, logits.shape[1], 1, 0, 'float32')), 1, true);
+  const chosen = sum(mul(logits, oneHotRows(labels, logits.shape[1])), 1, true);
   return reshape(sub(logTotal, chosen), [-1]);
 }
 
@@ -56,9 +56,10 @@ export function softmaxCrossEntropy(logits: Tensor, labels: Tensor, weights: Ten
       kernelOr('LatteSoftmaxCrossEntropy', { logits: logits_, labels, weights }, {}, () =>
         tidy(() => sum(mul(negativeLogLikelihood(logits_, labels_), shares(weights_)))),
       ),
-    (dy, logits_) => {
-      const error = sub(softmax(logits_), oneHot(labels_, V!, 1, 0, 'float32')); // [M, V]
-      return [mul(error, expandDims(mul(shares(weights_), dy), 1))];
+    (dy, logits_, savedLabels, savedWeights) => {
+      const error = sub(softmax(logits_), oneHotRows(savedLabels, V!)); // [M, V]
+      return [mul(error, expandDims(mul(shares(savedWeights), dy), 1))];
     },
+    [labels_, weights_],
   ) as Scalar;
 }

@@ -1,21 +1,13 @@
 import { requireShape } from '@latte-flow/core';
-import {
-  gather,
-  matMul,
-  oneHot,
-  reshape,
-  tidy,
-  type Tensor,
-  type Tensor1D,
-  type Tensor2D,
-} from '@tensorflow/tfjs-core';
+import { gather, matMul, reshape, tidy, type Tensor, type Tensor1D, type Tensor2D } from '@tensorflow/tfjs-core';
 
 import { kernelOr } from '../kernel.ts';
+import { oneHotRows } from '../one-hot/index.ts';
 import { withGradient } from '../with-gradient.ts';
 
 /** dy [M, D], ids [M] -> dtable [V, D]: a product with the one-hot matrix, because WASM lacks gather's gradient. */
 function embedGradient(dy: Tensor2D, ids: Tensor1D, vocabulary: number): Tensor2D {
-  return tidy(() => matMul(oneHot(ids, vocabulary, 1, 0, 'float32'), dy, true, false));
+  return tidy(() => matMul(oneHotRows(ids, vocabulary), dy, true, false));
 }
 
 /**
@@ -34,7 +26,8 @@ export function embed(ids: Tensor, table: Tensor): Tensor {
     const rows = withGradient(
       [table],
       (table_) => kernelOr('LatteEmbed', { ids: flat, table: table_ }, {}, () => gather(table_, flat)),
-      (dy) => [embedGradient(dy as Tensor2D, flat, V!)],
+      (dy, _table, ids_) => [embedGradient(dy as Tensor2D, ids_, V!)],
+      [flat],
     );
     return reshape(rows, [B!, S!, D!]);
   });
