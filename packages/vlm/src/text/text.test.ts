@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+
+import { byteTokenizer, byteTokenizerJson } from '../testing/byte-tokenizer.ts';
+import { renderChat } from './chat.ts';
+import { expandImagePlaceholders } from './image-placeholders.ts';
+import { createTokenizer } from './tokenizer.ts';
+
+test("the default template is Qwen2-VL's", () => {
+  const question = { role: 'user', content: [{ type: 'image' }, { type: 'text', text: 'What is it?' }] } as const;
+  const start = '<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n';
+  const user = '<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>What is it?<|im_end|>\n';
+  expect(renderChat([question])).toBe(`${start}${user}<|im_start|>assistant\n`);
+  expect(
+    renderChat(
+      [
+        { role: 'system', content: 'Be brief.' },
+        { role: 'user', content: 'Hi' },
+      ],
+      { addGenerationPrompt: false },
+    ),
+  ).toBe('<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n');
+});
+
+test('no messages, and a template that fails, are refused', () => {
+  expect(() => renderChat([])).toThrow('at least one message');
+  const messages = [{ role: 'user', content: 'Hi' }] as const;
+  expect(() => renderChat(messages, { template: "{{ raise_exception('odd roles') }}" })).toThrow('odd roles');
+  expect(() => renderChat(messages, { template: '{% if' })).toThrow(
+    expect.objectContaining({ code: 'checkpoint-invalid' }),
+  );
+});
+
+test('text goes to ids and back, special tokens as themselves', () => {
+  const tokenizer = byteTokenizer();
+  expect(tokenizer.encode('<|im_start|>né')).toEqual([241, 0x6e, 0xc3, 0xa9]);
+  expect(tokenizer.decode([241, 0x6e, 0xc3, 0xa9, 242])).toBe('né');
+  expect(tokenizer.tokenId('<|image_pad|>')).toBe(246);
+  expect(tokenizer.tokenId('nothing')).toBeUndefined();
+  expect(createTokenizer({ tokenizer: byteTokenizerJson(), config: { chat_template: 'x' } }).chatTemplate).toBe('x');
+});
+
+test.each([null, 'text', {}, { model: { type: 'Odd' } }])('refuses %j as a tokenizer', (tokenizer) => {
+  expect(() => createTokenizer({ tokenizer })).toThrow(expect.objectContaining({ code: 'checkpoint-invalid' }));
+});
+
+test('placeholders become one token for each merged block; their number must match', () => {
+  const grids = [
+    { frames: 1, rows: 4, columns: 2 },
+    { frames: 1, rows: 2, columns: 2 },
+  ];
+  const options = { grids, imageTokenId: 9, mergeSize: 2 };
+  expect(expandImagePlaceholders([1, 9, 2, 9], options)).toEqual([1, 9, 9, 2, 9]);
+  expect(() => expandImagePlaceholders([1, 9], options)).toThrow('a place for each of the 2 images, got 1');
+});
