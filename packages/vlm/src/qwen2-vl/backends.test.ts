@@ -9,7 +9,8 @@ import { disposeContextCache } from './qwen2-vl.ts';
 
 const golden = new GoldenVlm(vlmFixtures('qwen2_vl')[0]!);
 
-async function agrees(device: 'cpu' | 'webgpu'): Promise<void> {
+/** Few tokens on WebGPU: a software adapter takes seconds for each. */
+async function agrees(device: 'cpu' | 'webgpu', maxNewTokens: number): Promise<void> {
   await bootBackend({ device });
   const before = memory().numTensors;
   const model = await VisionLanguageModel.fromPretrained(golden.folder);
@@ -21,13 +22,15 @@ async function agrees(device: 'cpu' | 'webgpu'): Promise<void> {
     logits.dispose();
     hidden.dispose();
     disposeContextCache(cache);
-    const sequences = await model.generateIds(inputs, { maxNewTokens: 12, eosTokenIds: [] });
-    expect(sequences.flat()).toEqual(golden.integers(`${name}.generated_ids`));
+    const sequences = await model.generateIds(inputs, { maxNewTokens, eosTokenIds: [] });
+    const width = golden.view(`${name}.generated_ids`).shape[1]!;
+    const expected = golden.integers(`${name}.generated_ids`).filter((_, i) => i % width < maxNewTokens);
+    expect(sequences.flat()).toEqual(expected);
   }
   model.dispose();
   expect(memory().numTensors).toBe(before);
 }
 
-test('cpu: logits and greedy tokens agree', () => agrees('cpu'));
+test('cpu: logits and greedy tokens agree', () => agrees('cpu', 12));
 
-webgpuTest('webgpu: logits and greedy tokens agree', () => agrees('webgpu'));
+webgpuTest('webgpu: logits and greedy tokens agree', () => agrees('webgpu', 3));
