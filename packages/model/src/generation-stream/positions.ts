@@ -1,22 +1,30 @@
-import { ropeTables, type RopePositions, type RopeTables } from '@latte-flow/ops';
+import { composeRope, ropeTables, type RopePositions, type RopeTables } from '@latte-flow/ops';
+import { dispose } from '@tensorflow/tfjs-core';
 
 import { tokenGrid, type LatteFlowConfig } from '../config/latte-flow-config.ts';
 
-/**
- * Where the latents sit after a context that ends at `ends[b]`: (end, end + row, end + column) for M-RoPE, end + raster
- * index over a backbone with one-dimensional RoPE. `[axes][B][N]`
- * @see `latent_position_ids` of the reference
- */
-export function latentPositions(config: LatteFlowConfig, ends: ArrayLike<number>): RopePositions {
+/** Where the latents sit relative to the end of the context: (0, row, column), or the raster index. `[axes][1][N]` */
+export function gridPositions(config: LatteFlowConfig): RopePositions {
   const { side, tokens } = tokenGrid(config);
-  const grid = (offset: (token: number) => number) =>
-    Array.from(ends, (end) => Float64Array.from({ length: tokens }, (_, token) => end + offset(token)));
-  if (config.mropeSection === undefined) return [grid((token) => token)];
-  return [grid(() => 0), grid((token) => Math.floor(token / side)), grid((token) => token % side)];
+  const axis = (offset: (token: number) => number) => [
+    Float64Array.from({ length: tokens }, (_, token) => offset(token)),
+  ];
+  if (config.mropeSection === undefined) return [axis((token) => token)];
+  return [axis(() => 0), axis((token) => Math.floor(token / side)), axis((token) => token % side)];
 }
 
-/** Rotations of the latents' queries and keys, `[B, N, E]` each; owned by the caller. */
+/**
+ * Rotations of the latents' queries and keys, `[B, N, E]` each; owned by the caller. Latents sit at (end, end + row,
+ * end + column) for M-RoPE, at end + raster index over a backbone with one-dimensional RoPE.
+ * @see `latent_position_ids` of the reference
+ */
 export function latentRope(config: LatteFlowConfig, ends: ArrayLike<number>): RopeTables {
   const { headDim, ropeTheta: theta, mropeSection: sections } = config;
-  return ropeTables(latentPositions(config, ends), { headDim, theta, sections });
+  const grid = ropeTables(gridPositions(config), { headDim, theta, sections }); // [1, N, E]
+  const start = ropeTables([Array.from(ends, (end) => [end])], { headDim, theta }); // [B, 1, E]
+  try {
+    return composeRope(start, grid);
+  } finally {
+    dispose([grid.cos, grid.sin, start.cos, start.sin]);
+  }
 }

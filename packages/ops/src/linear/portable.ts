@@ -5,8 +5,8 @@ import { add, matMul, tidy, type Tensor1D, type Tensor2D } from '@tensorflow/tfj
  * weight is transposed.
  */
 export function linearPortable(x: Tensor2D, weight: Tensor2D, bias: Tensor1D | undefined): Tensor2D {
-  return tidy((): Tensor2D => {
-    const product = matMul(x, weight, false, true);
-    return bias === undefined ? product : (add(product, bias) as Tensor2D);
+  return tidy(() => {
+    const product: Tensor2D = matMul(x, weight, false, true);
+    return bias === undefined ? product : add<Tensor2D>(product, bias);
   });
 }

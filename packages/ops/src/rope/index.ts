@@ -7,7 +7,7 @@ import { ropeGradient } from './gradient.ts';
 import { ropePortable } from './portable.ts';
 import type { RopeTables } from './tables.ts';
 
-export { ropeTables } from './tables.ts';
+export { composeRope, ropeTables } from './tables.ts';
 export type { RopeOptions, RopePositions, RopeTables } from './tables.ts';
 
 /**

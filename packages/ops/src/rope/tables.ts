@@ -1,5 +1,5 @@
 import { refuseArgument, requireInteger } from '@latte-flow/core';
-import { tensor3d, type Tensor3D } from '@tensorflow/tfjs-core';
+import { add, mul, sub, tensor3d, tidy, type Tensor3D } from '@tensorflow/tfjs-core';
 
 /** Positions `[axes][batch][token]`: one axis for text, three (temporal, height, width) for M-RoPE. */
 export type RopePositions = readonly (readonly ArrayLike<number>[])[];
@@ -62,4 +62,18 @@ export function ropeTables(positions: RopePositions, { headDim, theta, sections 
   }
   const shape: [number, number, number] = [batch, tokens, headDim];
   return { cos: tensor3d(cos, shape), sin: tensor3d(sin, shape) };
+}
+
+/**
+ * The rotations by the sums of two sets of positions, from their tables: cos(a + b) and sin(a + b). Batch and token axes
+ * of size 1 broadcast, so that a grid that starts where each prompt ends needs no table a prompt on the host.
+ *
+ * @param a `[B | 1, S | 1, E]`, borrowed
+ * @param b `[B | 1, S | 1, E]`, borrowed
+ * @returns `[B, S, E]`, owned by the caller
+ */
+export function composeRope(a: RopeTables, b: RopeTables): RopeTables {
+  const cos = tidy((): Tensor3D => sub(mul(a.cos, b.cos), mul(a.sin, b.sin)));
+  const sin = tidy((): Tensor3D => add(mul(a.sin, b.cos), mul(a.cos, b.sin)));
+  return { cos, sin };
 }

@@ -1,8 +1,8 @@
 import { describeValue, LatteFlowError, requireOneOf, throwIfAborted } from '@latte-flow/core';
-import { enableProdMode, getBackend, ready, setBackend } from '@tensorflow/tfjs-core';
+import { enableProdMode, env, getBackend, ready, setBackend } from '@tensorflow/tfjs-core';
 
 import { deviceOptions, devicePreference, type Device, type DeviceOption } from './device.ts';
-import { describeAdapter, isSoftwareAdapter, type Obstacle, type Platform } from './platform.ts';
+import { describeAdapter, isSoftwareAdapter, SPLIT_PRODUCT_TILES, type Obstacle, type Platform } from './platform.ts';
 
 export interface BootOptions {
   /** Default `auto`. */
@@ -54,6 +54,9 @@ async function start(platform: Platform, device: Device, automatic: boolean): Pr
       reason: `a backend that failed to start (${describeValue(getBackend())} is active)`,
       remedy: 'Choose another device.',
     });
+  }
+  if (adapter !== undefined && !isSoftwareAdapter(adapter)) {
+    env().set('WEBGPU_THRESHOLD_TO_INCREASE_WORKGROUPS_FOR_MATMUL', SPLIT_PRODUCT_TILES);
   }
   return adapter === undefined ? device : `${device} (${describeAdapter(adapter)})`;
 }

@@ -1,0 +1,51 @@
+import { encode } from 'fast-png';
+
+/** What a picture was made from; written into PNG files as text chunks. */
+export interface GenerationSettings {
+  readonly prompt: string;
+  readonly seed: number;
+  /** Which image of the batch, the stream of the seed. */
+  readonly index: number;
+  readonly steps: number;
+  readonly guidanceScale: number;
+  readonly solver: string;
+}
+
+/** A picture: 8-bit RGB, row by row. */
+export class GeneratedImage {
+  /** RGB bytes, `width * height * 3`. */
+  readonly data: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+  readonly settings: GenerationSettings;
+
+  constructor(
+    data: Uint8Array,
+    size: { readonly width: number; readonly height: number },
+    settings: GenerationSettings,
+  ) {
+    this.data = data;
+    this.width = size.width;
+    this.height = size.height;
+    this.settings = settings;
+  }
+
+  get seed(): number {
+    return this.settings.seed;
+  }
+
+  get index(): number {
+    return this.settings.index;
+  }
+
+  /** A PNG file whose text chunks hold the settings. */
+  toPng(): Uint8Array {
+    const { data, width, height, settings } = this;
+    const text = Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, String(value)]));
+    return encode({ data, width, height, channels: 3, depth: 8, text });
+  }
+
+  toBlob(): Blob {
+    return new Blob([this.toPng().slice()], { type: 'image/png' });
+  }
+}

@@ -1,0 +1,139 @@
+import { openFileStore, readJson, readWeights, toFloat32, type FileStore } from '@latte-flow/checkpoint';
+import { LatteFlowError, type OnProgress } from '@latte-flow/core';
+import { expertGroups, type ExpertGroups } from '@latte-flow/expert-router';
+import { ParameterStore, requireAlive, type ParameterValues } from '@latte-flow/runtime';
+import { padIds, VisionLanguageModel } from '@latte-flow/vlm';
+
+import { renderPrompt, type LatteFlowConfig } from './config/latte-flow-config.ts';
+import { parseLatteFlowConfig } from './config/parse-config.ts';
+import type { PromptContext } from './generation-stream/context.ts';
+import { generationStreamShapes } from './generation-stream/parameter-shapes.ts';
+
+/** The folder of the frozen backbone inside a checkpoint. */
+export const BACKBONE_FOLDER = 'vlm';
+
+export interface LoadLatteFlowOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: OnProgress;
+}
+
+function* parameterValues(
+  weights: Awaited<ReturnType<typeof readWeights>>,
+): Generator<readonly [string, ParameterValues]> {
+  for (const [name, view] of weights) yield [name, { shape: view.shape, values: toFloat32(view, { name }) }];
+}
+
+/** The part of a store below a folder. */
+function below(store: FileStore, folder: string): FileStore {
+  return {
+    location: `${store.location}/${folder}`,
+    read: (path, options) => store.read(`${folder}/${path}`, options),
+    exists: (path) => store.exists(`${folder}/${path}`),
+  };
+}
+
+function requireCoupled(config: LatteFlowConfig, { text }: VisionLanguageModel['config']): void {
+  const pairs = [
+    ['num_layers', text.numLayers, config.numLayers],
+    ['num_kv_heads', text.numKeyValueHeads, config.numKvHeads],
+    ['head_dim', text.headDim, config.headDim],
+  ] as const;
+  for (const [name, expected, got] of pairs) {
+    if (expected === got) continue;
+    throw new LatteFlowError('checkpoint-mismatch', {
+      where: 'LatteFlow.fromPretrained',
+      expected: `${name} ${expected}, as in the backbone`,
+      got: String(got),
+      remedy: 'Use the backbone that the generation stream was trained over.',
+      data: { name, expected, got },
+    });
+  }
+}
+
+/**
+ * A vision-language model that also generates images: a frozen backbone and a generation stream over its key/value
+ * cache (Couple). Owns both; `dispose` is idempotent, and use after it throws `disposed`.
+ *
+ * A checkpoint folder holds `config.json` and `model.safetensors` of the stream, and the backbone below `vlm/` in the
+ * Hugging Face layout.
+ *
+ * @example
+ * await bootBackend({ device: 'auto' });
+ * using model = await LatteFlow.fromPretrained('./checkpoint');
+ * const { images } = await generateImages(model, 'a red apple', { seed: 1 });
+ */
+export class LatteFlow implements Disposable {
+  readonly config: LatteFlowConfig;
+  readonly backbone: VisionLanguageModel;
+  readonly parameters: ParameterStore;
+  /** Layers, groups and intervals. */
+  readonly groups: ExpertGroups;
+  #disposed = false;
+
+  /**
+   * Takes over the backbone and the parameters.
+   * @throws LatteFlowError `checkpoint-mismatch` if the stream does not fit the backbone
+   */
+  constructor(config: LatteFlowConfig, backbone: VisionLanguageModel, parameters: ParameterStore) {
+    requireCoupled(config, backbone.config);
+    const { numLayers: layers, numGroups: groups, boundaries } = config;
+    this.config = config;
+    this.backbone = backbone;
+    this.parameters = parameters;
+    this.groups = expertGroups({ layers, groups, boundaries });
+  }
+
+  /**
+   * Loads a checkpoint folder (path, URL or open store) to the current backend.
+   * @throws LatteFlowError `file-not-found`, `checkpoint-invalid` or `checkpoint-mismatch`; the signal's reason on abort
+   */
+  static async fromPretrained(location: string | FileStore, options: LoadLatteFlowOptions = {}): Promise<LatteFlow> {
+    const { signal, onProgress } = options;
+    const store = typeof location === 'string' ? await openFileStore(location) : location;
+    const config = parseLatteFlowConfig(await readJson(store, 'config.json', { signal }));
+    const backbone = await VisionLanguageModel.fromPretrained(below(store, BACKBONE_FOLDER), { signal, onProgress });
+    let parameters: ParameterStore | undefined;
+    try {
+      requireCoupled(config, backbone.config);
+      const weights = await readWeights(store, { signal, onProgress });
+      signal?.throwIfAborted();
+      const expected = generationStreamShapes(config);
+      parameters = ParameterStore.upload(parameterValues(weights), { where: 'LatteFlow.fromPretrained', expected });
+      return new LatteFlow(config, backbone, parameters);
+    } catch (error) {
+      parameters?.dispose();
+      backbone.dispose();
+      throw error;
+    }
+  }
+
+  /**
+   * Runs rendered prompts through the backbone once; every denoising step reuses the result.
+   *
+   * @param rendered whole prompts, template included (`renderPrompt`, or `config.nullPrompt`)
+   * @returns keys and values of every layer, padded on the right; the caller disposes of it (`disposeContext`)
+   * @throws LatteFlowError `context-overflow` if a prompt is longer than the backbone's context
+   */
+  encodeRendered(rendered: readonly string[]): PromptContext {
+    requireAlive('LatteFlow.encodeRendered', 'model', this.#disposed);
+    const { tokenizer, eosTokenIds } = this.backbone;
+    const sequences = rendered.map((prompt) => tokenizer.encode(prompt));
+    const padded = padIds(sequences, { side: 'right', padTokenId: eosTokenIds[0] ?? 0 });
+    return this.backbone.encode({ ...padded, grids: [] });
+  }
+
+  /** The context of users' prompts, in the config's template. */
+  encodePrompts(prompts: readonly string[]): PromptContext {
+    return this.encodeRendered(prompts.map((prompt) => renderPrompt(this.config, prompt)));
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    this.parameters.dispose();
+    this.backbone.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
