@@ -65,7 +65,7 @@ function addGated(map: Tensor4D, { previous, gate }: ResidualMap): Tensor4D {
   );
 }
 
-function requireInputs({ query, key, value, context, residual }: AttentionInputs): void {
+function requireInputs({ query, key, value, context, visibility, residual }: AttentionInputs): void {
   const { B, H, N, E } = requireShape('attention', 'query', query.shape, ['B', 'H', 'N', 'E']);
   const { G } = requireShape('attention', 'key', key.shape, [B!, 'G', N!, E!]);
   requireShape('attention', 'value', value.shape, [B!, G!, N!, E!]);
@@ -77,9 +77,15 @@ function requireInputs({ query, key, value, context, residual }: AttentionInputs
       remedy: 'Check num_heads and num_kv_heads.',
     });
   }
+  let contextTokens = 0;
   if (context !== undefined) {
     const { T } = requireShape('attention', 'context.key', context.key.shape, [B!, G!, 'T', E!]);
     requireShape('attention', 'context.value', context.value.shape, [B!, G!, T!, E!]);
+    contextTokens = T!;
+  }
+  if (visibility !== undefined) {
+    const rows = visibility.bias.shape[2] === 1 ? 1 : N!;
+    requireShape('attention', 'visibility.bias', visibility.bias.shape, [B!, 1, rows, contextTokens + N!]);
   }
   if (residual?.previous !== undefined) {
     requireShape('attention', 'residual.previous', residual.previous.shape, [B!, H!, N!, N!]);
@@ -103,6 +109,7 @@ export function attention(inputs: AttentionInputs): AttentionResult {
     const keys = (context === undefined ? key : concat([context.key, key], 2)) as Tensor4D; // [B, G, T + N, E]
     const values = (context === undefined ? value : concat([context.value, value], 2)) as Tensor4D;
     const hide = (scores: Tensor4D): Tensor4D => (visibility === undefined ? scores : add(scores, visibility.bias));
+    const seen = (rows: Tensor4D): Tensor4D => (visibility?.seen === undefined ? rows : mul(rows, visibility.seen));
     const scores = scaledScores(query as Tensor4D, keys); // [B, H, N, T + N]
 
     let output: Tensor4D;
@@ -114,12 +121,12 @@ export function attention(inputs: AttentionInputs): AttentionResult {
       map = addGated(own, residual);
       output = attend(hide(map === own ? scores : joinBlocks(onContext, map)), values);
     } else {
-      const weights = softmax(hide(scores));
+      const weights = seen(softmax(hide(scores)));
       const [onContext, own] = splitBlocks(weights, contextTokens);
       map = addGated(own, residual);
       output = weightedValues(map === own ? weights : joinBlocks(onContext, map), values);
     }
-    if (visibility?.seen !== undefined) output = mul(output, visibility.seen);
+    output = seen(output);
     return map === undefined ? { output } : { output, map };
   });
 }
