@@ -1,4 +1,4 @@
-import { applyRope, ropeTables } from '../rope/index.ts';
+import { applyRope, composeRope, ropeTables, type RopeTables } from '../rope/index.ts';
 import { conformanceCase, constant, normal, type ConformanceCase } from './case.ts';
 import { applyRope as applyRopeReference, ropeTables as tablesReference } from './reference-attention.ts';
 
@@ -24,7 +24,7 @@ const tables = [
 ];
 const theta = 1e6;
 
-export const ropeCases: readonly ConformanceCase[] = tables.flatMap(({ name, positions, headDim, sections }) => {
+const tableCases = tables.flatMap(({ name, positions, headDim, sections }) => {
   const { cos, sin } = tablesReference({ positions, headDim, theta, sections });
   const [batch, tokens] = cos.shape as [number, number];
   return [
@@ -43,8 +43,31 @@ export const ropeCases: readonly ConformanceCase[] = tables.flatMap(({ name, pos
         cos: constant(cos.shape, cos.values),
         sin: constant(sin.shape, sin.values),
       },
-      run: ({ x, cos, sin }) => ({ y: applyRope(x, { cos, sin } as Parameters<typeof applyRope>[1]) }),
+      run: ({ x, cos, sin }) => ({ y: applyRope(x, { cos, sin } as RopeTables) }),
       reference: ({ x, cos, sin }) => ({ y: applyRopeReference(x, { cos, sin }) }),
     }),
   ];
 });
+
+/** Where each of two prompts ends, and a grid of three latents from there; the expected tables are those of the sums. */
+const [starts, grid] = [[[[7], [1800]]], [[[0, 1, 30]]]] as const;
+const sums = [starts[0].map(([start]) => grid[0][0].map((place) => start! + place))];
+const shape = { headDim: 6, theta, sections: [3] };
+const [a, b] = [tablesReference({ positions: starts, ...shape }), tablesReference({ positions: grid, ...shape })];
+
+const composition = conformanceCase({
+  op: 'composeRope',
+  name: 'a start for each batch member, a place for each token',
+  inputs: {
+    aCos: constant(a.cos.shape, a.cos.values),
+    aSin: constant(a.sin.shape, a.sin.values),
+    bCos: constant(b.cos.shape, b.cos.values),
+    bSin: constant(b.sin.shape, b.sin.values),
+  },
+  run: ({ aCos, aSin, bCos, bSin }) => ({
+    ...composeRope({ cos: aCos, sin: aSin } as RopeTables, { cos: bCos, sin: bSin } as RopeTables),
+  }),
+  reference: () => tablesReference({ positions: sums, ...shape }),
+});
+
+export const ropeCases: readonly ConformanceCase[] = [...tableCases, composition];
