@@ -1,0 +1,17 @@
+import type { Fixture } from '../discover.ts';
+import type { FixtureReport } from '../report.ts';
+import { checkLatteFlow } from './latte-flow.ts';
+import { checkQwen2VL } from './qwen2-vl.ts';
+import { checkTrajectory } from './trajectory.ts';
+import { checkVlmToStream } from './vlm-to-stream.ts';
+
+/** Checks all quantities of a fixture of one kind; what it throws fails the fixture as a whole. */
+export type FixtureCheck = (fixture: Fixture, report: FixtureReport) => Promise<void>;
+
+/** The kinds of fixture that can be checked. */
+export const fixtureKinds: ReadonlyMap<string, FixtureCheck> = new Map([
+  ['latte_flow', checkLatteFlow],
+  ['vlm_to_stream', checkVlmToStream],
+  ['qwen2_vl', checkQwen2VL],
+  ['trajectory', checkTrajectory],
+]);

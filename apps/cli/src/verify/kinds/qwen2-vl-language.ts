@@ -1,0 +1,137 @@
+import { TensorOwner } from '@latte-flow/runtime';
+import {
+  continueQwen2VL,
+  disposeInputs,
+  embedInputs,
+  ropeIndex,
+  runVisionTower,
+  uploadInputs,
+  type ModelInputs,
+  type VisionLanguageModel,
+} from '@latte-flow/vlm';
+import type { Tensor } from '@tensorflow/tfjs-core';
+
+import { download } from '../compare.ts';
+import { EXACT, type Bound, type FixtureReport } from '../report.ts';
+import type { GoldenVlm } from './qwen2-vl-golden.ts';
+
+const LOGITS_BOUND: Bound = { metric: 'absolute', tolerance: 5e-4 };
+
+export interface CaseOptions {
+  readonly name: string;
+  readonly golden: GoldenVlm;
+  readonly model: VisionLanguageModel;
+}
+
+/** M-RoPE positions `[3, B, T]` of visible tokens, and how far the next one's is from their number. */
+export async function checkPositions({ name, golden, model }: CaseOptions, report: FixtureReport): Promise<void> {
+  const { imageTokenId, vision } = model.config;
+  const inputs = golden.inputs(name);
+  const { mask, batch, length } = inputs;
+  const index = ropeIndex(inputs, inputs.grids, { imageTokenId, mergeSize: vision.spatialMergeSize });
+  const shape = [3 * batch, length]; // a row for each axis of each sample
+  const visible = { mask: [...mask, ...mask, ...mask], axis: 1 };
+  await report.compare(`${name}.position_ids`, { ...EXACT, visible }, () => [
+    { values: index.positions.flatMap((axis) => axis.flatMap((row) => [...row])), shape },
+    { values: golden.tensors.integers(`${name}.position_ids`), shape },
+  ]);
+  await report.compare(`${name}.rope_deltas`, EXACT, () => [
+    { values: index.deltas, shape: [batch, 1] },
+    golden.tensors.quantity(`${name}.rope_deltas`),
+  ]);
+}
+
+/** Logits of every visible token, and the vision features, hidden states and cache that the fixture has. */
+export async function checkForward({ name, golden, model }: CaseOptions, report: FixtureReport): Promise<void> {
+  const { tensors } = golden;
+  const inputs = golden.inputs(name);
+  using owner = new TensorOwner();
+  const compare = async (quantity: string, actual: Tensor, tokenAxis?: number): Promise<void> => {
+    if (!tensors.has(`${name}.${quantity}`) && quantity !== 'logits') return;
+    const visible = tokenAxis === undefined ? undefined : { mask: inputs.mask, axis: tokenAxis };
+    await report.compare(`${name}.${quantity}`, { ...LOGITS_BOUND, visible }, async () => [
+      await download(actual),
+      tensors.quantity(`${name}.${quantity}`),
+    ]);
+  };
+
+  const output = model.forward(inputs, { hiddenStates: true });
+  const { logits, hidden, cache, hiddenStates } = output;
+  for (const tensor of [logits, hidden, cache.mask, ...hiddenStates]) owner.own(tensor);
+  for (const { key, value } of cache.layers) [key, value].forEach((tensor) => owner.own(tensor));
+
+  await compare('logits', logits, 1);
+  await compare('text.norm', hidden, 1);
+  for (const [layer, state] of hiddenStates.entries()) await compare(`text.layer${layer}`, state, 1);
+  for (const [layer, { key, value }] of cache.layers.entries()) {
+    await compare(`kv.layer${layer}.key`, key, 2);
+    await compare(`kv.layer${layer}.value`, value, 2);
+  }
+  if (tensors.has(`${name}.inputs_embeds`) || tensors.has(`${name}.vision.merger_out`)) {
+    await checkEmbeddings({ inputs, model, owner }, compare);
+  }
+  await checkContinuation({ name, golden, model }, { report, owner, first: { logits, cache } });
+}
+
+async function checkEmbeddings(
+  { inputs, model, owner }: { inputs: ModelInputs; model: VisionLanguageModel; owner: TensorOwner },
+  compare: (quantity: string, actual: Tensor, tokenAxis?: number) => Promise<void>,
+): Promise<void> {
+  const { parameters, config } = model;
+  const uploaded = uploadInputs(config, inputs);
+  try {
+    await compare('inputs_embeds', owner.own(embedInputs(parameters, config, uploaded)), 1);
+    if (uploaded.images === undefined) return;
+    const tower = parameters.scope('visual');
+    const vision = runVisionTower(tower, config.vision, { ...uploaded.images, hiddenStates: true });
+    for (const tensor of [vision.features, ...vision.hiddenStates]) owner.own(tensor);
+    for (const [block, state] of vision.hiddenStates.entries()) await compare(`vision.block${block}`, state);
+    await compare('vision.merger_out', vision.features);
+  } finally {
+    disposeInputs(uploaded);
+  }
+}
+
+/** The logits from which the greedy tokens were taken: the prompt's last one, then those of the tokens in one pass. */
+async function checkContinuation(
+  { name, golden, model }: CaseOptions,
+  {
+    report,
+    owner,
+    first,
+  }: {
+    report: FixtureReport;
+    owner: TensorOwner;
+    first: Pick<ReturnType<VisionLanguageModel['forward']>, 'logits' | 'cache'>;
+  },
+): Promise<void> {
+  if (!golden.tensors.has(`${name}.generated_logits`)) return;
+  await report.compare(`${name}.generated_logits`, LOGITS_BOUND, async () => {
+    const ids = golden.tensors.integers(`${name}.generated_ids`);
+    const more = continueQwen2VL(model.parameters, model.config, { ids, cache: first.cache });
+    owner.own(more.logits);
+    owner.own(more.cache.mask);
+    for (const { key, value } of more.cache.layers) [key, value].forEach((tensor) => owner.own(tensor));
+    const [batch, count, vocabulary] = more.logits.shape;
+    const [prompt, continued] = [await first.logits.data(), await more.logits.data()];
+    const values = new Float32Array(continued.length);
+    const perPrompt = prompt.length / batch;
+    for (let sample = 0; sample < batch; sample++) {
+      const at = sample * count * vocabulary;
+      values.set(prompt.subarray((sample + 1) * perPrompt - vocabulary, (sample + 1) * perPrompt), at);
+      values.set(continued.subarray(at, at + (count - 1) * vocabulary), at + vocabulary);
+    }
+    return [{ values, shape: more.logits.shape }, golden.tensors.quantity(`${name}.generated_logits`)];
+  });
+}
+
+/** As many greedy tokens as the fixture has, decoded step by step over the cache. */
+export async function checkGreedyTokens({ name, golden, model }: CaseOptions, report: FixtureReport): Promise<void> {
+  await report.compare(`${name}.generated_ids`, EXACT, async () => {
+    const expected = golden.tensors.quantity(`${name}.generated_ids`);
+    const [batch, maxNewTokens] = expected.shape as [number, number];
+    const options = { maxNewTokens, eosTokenIds: [], signal: report.signal };
+    const sequences = await model.generateIds(golden.inputs(name), options);
+    return [{ values: sequences.flat(), shape: [batch, sequences[0]!.length] }, expected];
+  });
+}
