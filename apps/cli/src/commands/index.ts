@@ -1,0 +1,15 @@
+import type { Command } from 'commander';
+
+import type { CommandContext } from '../terminal.ts';
+import { describeCommand } from './describe.ts';
+import { generateCommand } from './generate.ts';
+import { inspectCommand } from './inspect.ts';
+import { verifyCommand } from './verify.ts';
+
+/** The subcommands of `latte`, in the order of its help. */
+export const commands: readonly ((context: CommandContext) => Command)[] = [
+  generateCommand,
+  describeCommand,
+  inspectCommand,
+  verifyCommand,
+];

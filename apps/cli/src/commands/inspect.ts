@@ -1,0 +1,32 @@
+import { Command } from 'commander';
+
+import { inspectModel } from '../inspect/inspect-model.ts';
+import { summaryText } from '../inspect/summary-text.ts';
+import { jsonFlag } from '../options.ts';
+import { shippedModel } from '../model-session.ts';
+import { printJson, type CommandContext } from '../terminal.ts';
+
+const HELP = `
+--json prints:
+  model       where it lies
+  config      of the generation stream, every field spelled out
+  backbone    config of the vision-language model
+  parts       [{ part, dtype, tensors, parameters, bytes }]
+  parameters, bytes
+  groups      [{ group, layers: [first, end), interval: [from, to), steps }]
+  plan        { steps, guidance, solver, evaluations, layers, vanillaLayers, flops, vanillaFlops, warnings }:
+              a picture with the default settings beside a model without groups; FLOPs without context`;
+
+/** `latte inspect MODEL` */
+export function inspectCommand(context: CommandContext): Command {
+  return new Command('inspect')
+    .description('show what a checkpoint holds and what a picture costs')
+    .argument('[model]', 'folder or http(s) URL of a checkpoint (default: the shipped emoji model)')
+    .addOption(jsonFlag())
+    .addHelpText('after', HELP)
+    .action(async (model: string | undefined, { json }: { json?: boolean }) => {
+      const summary = await inspectModel(model ?? shippedModel(), { signal: context.signal });
+      if (json === true) printJson(context, summary);
+      else context.stdout.write(summaryText(summary));
+    });
+}

@@ -1,0 +1,91 @@
+import { stat } from 'node:fs/promises';
+
+import { describeValue, refuseArgument } from '@latte-flow/core';
+import { bootBackend } from '@latte-flow/runtime';
+import { Command } from 'commander';
+
+import { ExitCode } from '../failure.ts';
+import { deviceFlag, deviceOption } from '../options.ts';
+import { printJson, say, type CommandContext } from '../terminal.ts';
+import type { Status } from '../verify/report.ts';
+import { discoverFixtures } from '../verify/discover.ts';
+import { verifyFixture } from '../verify/verify.ts';
+
+const WHERE = 'latte verify';
+/** Nothing but `unsupported`. */
+const NOTHING_KNOWN = 3;
+
+const HELP = `
+Prints one JSON object a line for each quantity:
+  fixture     its folder or file
+  kind        latte_flow, vlm_to_stream, trajectory, or the VLM's model_type
+  quantity    what was compared; * is the whole fixture
+  status      pass, fail or unsupported
+  error       the largest error, null where nothing could be compared
+  metric      relative: max|a - b| / max(1, max|b|); scaled: max|a - b| / max|b|;
+              absolute: max|a - b|; exact: the number of entries that differ
+  tolerance   the largest error that passes
+  device      webgpu, wasm or cpu
+  message     why nothing could be compared (only then)
+
+Exit code: 0 all pass, 1 any fail, 2 bad usage, 3 nothing but unsupported.`;
+
+async function requireFolders(folders: readonly string[]): Promise<void> {
+  for (const folder of folders) {
+    const isFolder = await stat(folder).then(
+      (found) => found.isDirectory(),
+      () => false,
+    );
+    if (isFolder) continue;
+    refuseArgument({
+      where: WHERE,
+      expected: 'every DIR to be a folder',
+      got: describeValue(folder),
+      remedy: 'Pass folders that hold fixtures, e.g. test/fixtures.',
+    });
+  }
+}
+
+function exitCodeOf(counts: Readonly<Record<Status, number>>): number {
+  if (counts.fail > 0) return ExitCode.failure;
+  return counts.pass > 0 ? ExitCode.success : NOTHING_KNOWN;
+}
+
+/** `latte verify DIR...` */
+export function verifyCommand(context: CommandContext): Command {
+  return new Command('verify')
+    .description('check every fixture below the folders against this program, quantity by quantity')
+    .argument('<dir...>', 'folders')
+    .addOption(deviceFlag())
+    .addHelpText('after', HELP)
+    .action(async (folders: string[], options: { device: string }) => {
+      const device = deviceOption(WHERE, options.device);
+      await requireFolders(folders);
+      const fixtures = await discoverFixtures(folders);
+      if (fixtures.length === 0) {
+        refuseArgument({
+          where: WHERE,
+          expected: 'fixtures below the folders',
+          got: `none below ${folders.join(', ')}`,
+          remedy: 'Pass folders that hold fixtures, e.g. test/fixtures.',
+        });
+      }
+      const { signal } = context;
+      const backend = await bootBackend({ device, signal });
+      for (const warning of backend.warnings) say(context, `warning: ${warning}`);
+      const counts = { pass: 0, fail: 0, unsupported: 0 };
+      for (const fixture of fixtures) {
+        await verifyFixture(fixture, {
+          device: backend.device,
+          signal,
+          onLine: (line) => {
+            counts[line.status]++;
+            printJson(context, line);
+          },
+        });
+      }
+      const { pass, fail, unsupported } = counts;
+      say(context, `${fixtures.length} fixtures: ${pass} pass, ${fail} fail, ${unsupported} unsupported`);
+      context.setExitCode(exitCodeOf(counts));
+    });
+}

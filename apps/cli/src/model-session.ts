@@ -1,0 +1,41 @@
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+
+import { LatteFlow } from '@latte-flow/model';
+import { bootBackend, type BootedBackend, type DeviceOption } from '@latte-flow/runtime';
+
+import type { ProgressLine } from './progress-line.ts';
+import { say, type Terminal } from './terminal.ts';
+
+/** The folder of the checkpoint that comes with this program. */
+export function shippedModel(): string {
+  const manifest = createRequire(import.meta.url).resolve('@latte-flow/emoji/package.json');
+  return join(dirname(manifest), 'checkpoint');
+}
+
+/** A loaded model on a booted backend, and how long that took. */
+export interface ModelSession {
+  readonly model: LatteFlow;
+  readonly backend: BootedBackend;
+  readonly loadSeconds: number;
+}
+
+/** Boots the device and loads the model; the caller disposes of it. What is worth a warning goes to stderr. */
+export async function openModel(
+  { location, device, progress }: { location: string; device: DeviceOption; progress: ProgressLine },
+  terminal: Terminal,
+): Promise<ModelSession> {
+  const { signal } = terminal;
+  const elapsed = stopwatch();
+  const backend = await bootBackend({ device, signal });
+  for (const warning of backend.warnings) say(terminal, `warning: ${warning}`);
+  const model = await LatteFlow.fromPretrained(location, { signal, onProgress: progress.show });
+  progress.end();
+  return { model, backend, loadSeconds: elapsed() };
+}
+
+/** Seconds since it was made, to the millisecond. */
+export function stopwatch(): () => number {
+  const start = performance.now();
+  return () => Math.round(performance.now() - start) / 1000;
+}

@@ -1,0 +1,38 @@
+import { requireFinite, requireInteger, requireOneOf } from '@latte-flow/core';
+import { deviceOptions, type DeviceOption } from '@latte-flow/runtime';
+import { Option } from 'commander';
+
+import { shippedModel } from './model-session.ts';
+
+/** Where a command line is refused, for error messages. */
+export type CommandName = `latte ${string}`;
+
+/** A number as it was typed; anything else stays text, for the message that refuses it. */
+function typedNumber(text: string): number | string {
+  return text.trim() === '' || Number.isNaN(Number(text)) ? text : Number(text);
+}
+
+/** @throws LatteFlowError `invalid-argument` naming the option */
+export function integerOption(where: CommandName, name: string, { text, min }: { text: string; min: number }): number {
+  return requireInteger(where, name, typedNumber(text), { min });
+}
+
+/** @throws LatteFlowError `invalid-argument` naming the option */
+export function finiteOption(where: CommandName, name: string, text: string): number {
+  return requireFinite(where, name, typedNumber(text));
+}
+
+/** @throws LatteFlowError `invalid-argument` naming the devices */
+export function deviceOption(where: CommandName, text: string): DeviceOption {
+  return requireOneOf(where, '--device', text, deviceOptions);
+}
+
+export const deviceFlag = (): Option => new Option('--device <name>', deviceOptions.join(', ')).default('auto');
+
+export const modelFlag = (): Option =>
+  new Option('--model <id>', 'folder or http(s) URL of a checkpoint').default(
+    shippedModel(),
+    'the shipped emoji model',
+  );
+
+export const jsonFlag = (): Option => new Option('--json', 'print one JSON object on stdout and nothing else');
