@@ -92,6 +92,12 @@ describe('sources', () => {
     expect(faultsOf(ops, `import { x } from './b';`, 'src/a/b.test.ts')).toContain('.ts ending');
   });
 
+  test('so does what the package does not publish, but nothing published imports it', () => {
+    const entry = library('ops', { files: ['src', '!src/testing'] });
+    expect(faultsOf(entry, `import '../../../../tooling/x.ts'; import 'vitest';`, 'src/testing/b.ts')).toBe('');
+    expect(faultsOf(entry, `import { x } from '../testing/b.ts';`)).toContain('is not published');
+  });
+
   test('backends belong to runtime, even where a manifest declares one', () => {
     const declared = library('ops', { dependencies: { '@tensorflow/tfjs': '*' } });
     expect(faultsOf(declared, `import '@tensorflow/tfjs';`)).toContain('only runtime');

@@ -1,7 +1,13 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join, posix, relative, sep } from 'node:path';
 
-import { declaredDependencies, readPackages, workspaceRoot, type WorkspacePackage } from '../workspace/packages.ts';
+import {
+  declaredDependencies,
+  isPublished,
+  readPackages,
+  workspaceRoot,
+  type WorkspacePackage,
+} from '../workspace/packages.ts';
 import { BACKEND_OWNER, dependencyTable, reachable, thirdPartyAllowed, webgpuOwners } from './dependency-table.ts';
 import { sourceReferences } from './source-references.ts';
 
@@ -52,13 +58,15 @@ export interface SourceFile {
 }
 
 function importFault(entry: WorkspacePackage, path: string, specifier: string): string | undefined {
-  const isTest = path.endsWith('.test.ts');
+  const isFree = !isPublished(entry, path);
   if (specifier.startsWith('.')) {
     if (!/\.(ts|json)$/.test(specifier)) return `'${specifier}' needs its .ts ending`;
+    if (isFree) return undefined;
     const target = posix.join(posix.dirname(path), specifier);
-    return target.startsWith('src/') || isTest ? undefined : `'${specifier}' leaves the package's source`;
+    if (!target.startsWith('src/')) return `'${specifier}' leaves the package's source`;
+    return isPublished(entry, target) ? undefined : `'${specifier}' is not published`;
   }
-  if (specifier.startsWith('node:') || isTest) return undefined;
+  if (specifier.startsWith('node:') || isFree) return undefined;
   const name = packageOf(specifier);
   if (name === entry.manifest.name) return `'${specifier}' is this package: import the file instead`;
   if (!declaredDependencies(entry).includes(name)) return `'${name}' is not in the manifest's dependencies`;
@@ -71,11 +79,14 @@ function importFault(entry: WorkspacePackage, path: string, specifier: string): 
   return undefined;
 }
 
-/** What a source file refers to against its package's manifest and the table; one line a fault. Tests import freely. */
+/**
+ * What a source file refers to against its package's manifest and the table; one line a fault. What is not published
+ * imports freely.
+ */
 export function sourceFaults(entry: WorkspacePackage, { path, text }: SourceFile): readonly string[] {
   const { imports, webgpuNames } = sourceReferences(path, text);
   const faults = imports.flatMap((specifier) => importFault(entry, path, specifier) ?? []);
-  const mayNameWebgpu = !isLibrary(entry) || webgpuOwners.includes(basename(entry.folder)) || path.endsWith('.test.ts');
+  const mayNameWebgpu = !isLibrary(entry) || webgpuOwners.includes(basename(entry.folder)) || !isPublished(entry, path);
   if (!mayNameWebgpu) {
     faults.push(...webgpuNames.map((name) => `${name}: WebGPU appears in ${webgpuOwners.join(' and ')} only`));
   }

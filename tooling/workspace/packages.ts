@@ -10,6 +10,7 @@ export interface Manifest {
   readonly version?: string;
   readonly private?: boolean;
   readonly packageManager?: string;
+  readonly files?: readonly string[];
   readonly exports?: Readonly<Record<string, unknown>>;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
@@ -43,6 +44,14 @@ export async function readPackages(): Promise<readonly WorkspacePackage[]> {
 export function declaredDependencies({ manifest }: WorkspacePackage): readonly string[] {
   const { dependencies, peerDependencies, optionalDependencies } = manifest;
   return Object.keys({ ...dependencies, ...peerDependencies, ...optionalDependencies });
+}
+
+/** True for source that the published package holds; tests and what serves only them stay here. */
+export function isPublished({ manifest }: WorkspacePackage, path: string): boolean {
+  const excluded = (manifest.files ?? [])
+    .filter((pattern) => pattern.startsWith('!'))
+    .map((pattern) => pattern.slice(1));
+  return !path.endsWith('.test.ts') && !excluded.some((folder) => path.startsWith(`${folder}/`));
 }
 
 /** True for packages that tsup builds; the others ship files as they are. */
