@@ -41,6 +41,15 @@ async function faultsOfTarballs(
   }
 }
 
+/** Where this branch left `main`; a checkout without it, detached and shallow, compares with itself. */
+async function changesetBase(): Promise<string> {
+  for (const branch of ['main', 'origin/main']) {
+    const { exitCode } = await runProcess(['git', 'rev-parse', '--verify', '--quiet', branch]);
+    if (exitCode === 0) return branch;
+  }
+  return 'HEAD';
+}
+
 export const checkSteps: readonly CheckStep[] = [
   command('lint', ['oxlint/bin/oxlint']),
   command('format', ['oxfmt/bin/oxfmt', '--check']),
@@ -71,5 +80,8 @@ export const checkSteps: readonly CheckStep[] = [
       }),
   },
   command('size-limit', ['size-limit/bin.js']),
-  command('changeset status', ['@changesets/cli/bin.js', 'status']),
+  {
+    name: 'changeset status',
+    run: async () => nodeFault(['@changesets/cli/bin.js', 'status', '--since', await changesetBase()]),
+  },
 ];
