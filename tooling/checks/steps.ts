@@ -41,13 +41,12 @@ async function faultsOfTarballs(
   }
 }
 
-/** Where this branch left `main`; a checkout without it, detached and shallow, compares with itself. */
-async function changesetBase(): Promise<string> {
-  for (const branch of ['main', 'origin/main']) {
-    const { exitCode } = await runProcess(['git', 'rev-parse', '--verify', '--quiet', branch]);
-    if (exitCode === 0) return branch;
-  }
-  return 'HEAD';
+/** `changeset status` compares with `main`, which a detached or shallow checkout may lack. */
+async function changesetOptions(): Promise<readonly string[]> {
+  const isKnown = async (ref: string) =>
+    (await runProcess(['git', 'rev-parse', '--verify', '--quiet', ref])).exitCode === 0;
+  if (await isKnown('main')) return [];
+  return ['--since', (await isKnown('origin/main')) ? 'origin/main' : 'HEAD'];
 }
 
 export const checkSteps: readonly CheckStep[] = [
@@ -82,6 +81,6 @@ export const checkSteps: readonly CheckStep[] = [
   command('size-limit', ['size-limit/bin.js']),
   {
     name: 'changeset status',
-    run: async () => nodeFault(['@changesets/cli/bin.js', 'status', '--since', await changesetBase()]),
+    run: async () => nodeFault(['@changesets/cli/bin.js', 'status', ...(await changesetOptions())]),
   },
 ];
