@@ -128,9 +128,17 @@ async function bringUpToDate() {
   }
 }
 
+/** Linux' Vulkan loader complains on stderr where there is no private runtime folder, as in containers. */
+function jobEnvironment() {
+  if (process.platform !== 'linux' || process.env.XDG_RUNTIME_DIR !== undefined) return process.env;
+  const folder = join(root, '.cache/runtime');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return { ...process.env, XDG_RUNTIME_DIR: folder };
+}
+
 /** Runs the job; its exit code, or the signal that ended it, becomes this process' own. */
 function runJob(args) {
-  const child = spawn(nodePath, args, { cwd: root, stdio: 'inherit' });
+  const child = spawn(nodePath, args, { cwd: root, env: jobEnvironment(), stdio: 'inherit' });
   process.on('SIGINT', () => {}); // A terminal sends it to the child too.
   process.on('SIGTERM', () => child.kill('SIGTERM'));
   child.on('error', (error) => {
