@@ -6,11 +6,19 @@ const BAR_WIDTH = 30;
 /** Where nobody watches, a stage says something every so many percent. */
 const SPARSE_PERCENT = 25;
 const MEBIBYTE = 2 ** 20;
+/** The stage that counts bytes. */
+const LOAD = 'load';
 
-function countsOf({ step, steps, loaded, total }: Progress): { done: number; all: number; unit: string } | undefined {
+function countsOf({
+  stage,
+  step,
+  steps,
+  loaded,
+  total,
+}: Progress): { done: number; all: number; unit: string } | undefined {
   if (step !== undefined && steps !== undefined) return { done: step, all: steps, unit: 'steps' };
   if (loaded === undefined || total === undefined) return undefined;
-  if (total < MEBIBYTE) return { done: loaded, all: total, unit: '' };
+  if (stage !== LOAD || total < MEBIBYTE) return { done: loaded, all: total, unit: stage === LOAD ? 'bytes' : '' };
   const mebibytes = (bytes: number): number => Math.round((10 * bytes) / MEBIBYTE) / 10;
   return { done: mebibytes(loaded), all: mebibytes(total), unit: 'MiB' };
 }

@@ -17,7 +17,8 @@ export class FixtureTensors {
   }
 
   static async read(file: string): Promise<FixtureTensors> {
-    return new FixtureTensors(file, parseSafetensors(await readFile(file)).tensors);
+    // A copy that is no Buffer: the slices of a Buffer are views, which may lie where no float32 can.
+    return new FixtureTensors(file, parseSafetensors(new Uint8Array(await readFile(file))).tensors);
   }
 
   has(name: string): boolean {

@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+
 import { isAbort, throwIfAborted } from '@latte-flow/core';
 import type { Device } from '@latte-flow/runtime';
 
@@ -95,6 +97,7 @@ export class FixtureReport {
 
   /** Runs work that makes checks of its own; if it throws, the quantity that names it fails. */
   async section(quantity: string, work: () => Promise<void>): Promise<void> {
+    await setImmediate(); // a turn for Ctrl-C: on the CPU and WASM no check lets the event loop have one
     throwIfAborted(this.signal);
     try {
       await work();
