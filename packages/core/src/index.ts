@@ -1,7 +1,7 @@
 export { describeValue, LatteFlowError, refuseArgument } from './errors.ts';
 export type { ErrorCode, ErrorDetails } from './errors.ts';
 export { requireFinite, requireInteger, requireOneOf } from './guards.ts';
-export { isAbort, throwIfAborted } from './abort.ts';
+export { eventTurns, isAbort, throwIfAborted } from './abort.ts';
 export type { OnProgress, Progress } from './progress.ts';
 export { philoxBlock } from './philox.ts';
 export type { PhiloxCounter, PhiloxKey } from './philox.ts';

@@ -7,6 +7,7 @@ export { predictVelocity, traceVelocity } from './generation-stream/velocity.ts'
 export type { VelocityInputs, VelocityTrace } from './generation-stream/velocity.ts';
 export { GeneratedImage } from './image/generated-image.ts';
 export type { GenerationSettings } from './image/generated-image.ts';
+export { toRgbBytes } from './image/pixels.ts';
 export { BACKBONE_FOLDER, LatteFlow } from './latte-flow.ts';
 export type { LoadLatteFlowOptions } from './latte-flow.ts';
 export { DEFAULT_QUESTION, describeImage } from './pipelines/describe-image.ts';

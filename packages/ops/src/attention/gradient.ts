@@ -1,19 +1,37 @@
-import { matMul, mul, reshape, softmax, sub, sum, type Tensor4D } from '@tensorflow/tfjs-core';
+import { mul, reshape, softmax, sub, sum, type Rank, type Tensor4D } from '@tensorflow/tfjs-core';
 
+import { batchedProduct } from '../product/index.ts';
 import { weightedValues } from './portable.ts';
+
+/** Stacks the queries of one key/value head along N: [B, H, N, X] -> [B, G, H / G * N, X]. */
+function stack(x: Tensor4D, groups: number): Tensor4D {
+  const [batch, heads, queries, width] = x.shape;
+  return reshape<Rank.R4>(x, [batch, groups, (heads / groups) * queries, width]);
+}
+
+/** dscores [B, H, N, S] -> [dquery [B, H, N, E], dkey [B, G, S, E]] of query key^T / sqrt(E). */
+export function scaledScoresGradient(dScores: Tensor4D, query: Tensor4D, key: Tensor4D): [Tensor4D, Tensor4D] {
+  const [, groups, , width] = key.shape;
+  const stacked: Tensor4D = mul(stack(dScores, groups), 1 / Math.sqrt(width));
+  const dQuery = reshape<Rank.R4>(batchedProduct(stacked, key), query.shape);
+  return [dQuery, batchedProduct(stacked, stack(query, groups), { transposeA: true })];
+}
+
+/** dy [B, H, N, E] -> [dweights [B, H, N, S], dvalue [B, G, S, E]] of weights value. */
+export function weightedValuesGradient(dy: Tensor4D, weights: Tensor4D, value: Tensor4D): [Tensor4D, Tensor4D] {
+  const groups = value.shape[1];
+  const stacked = stack(dy, groups);
+  const dWeights = reshape<Rank.R4>(batchedProduct(stacked, value, { transposeB: true }), weights.shape);
+  return [dWeights, batchedProduct(stack(weights, groups), stacked, { transposeA: true })];
+}
 
 /**
  * Gradients of softmax(scores) value: dy [B, H, N, E] -> [dscores [B, H, N, S], dvalue [B, G, S, E]].
  * dscores = P (dP - rowsum(dy output)), dP = dy value^T.
  */
 export function attendGradient(dy: Tensor4D, scores: Tensor4D, value: Tensor4D): [Tensor4D, Tensor4D] {
-  const [batch, heads, queries, keys] = scores.shape;
-  const [, groups, , width] = value.shape;
-  const rows = (heads / groups) * queries;
   const weights = softmax(scores); // [B, H, N, S]
-  const stackedDy = reshape(dy, [batch, groups, rows, width]);
-  const dValue = matMul(reshape(weights, [batch, groups, rows, keys]), stackedDy, true, false) as Tensor4D;
-  const dWeights = reshape(matMul(stackedDy, value, false, true), [batch, heads, queries, keys]);
+  const [dWeights, dValue] = weightedValuesGradient(dy, weights, value);
   const projection = sum(mul(dy, weightedValues(weights, value)), -1, true); // [B, H, N, 1]
   return [mul(weights, sub(dWeights, projection)), dValue];
 }

@@ -3,7 +3,7 @@ import { add, concat, mul, reshape, softmax, tidy, type Tensor, type Tensor4D } 
 
 import { kernelOr } from '../kernel.ts';
 import { withGradient } from '../with-gradient.ts';
-import { attendGradient, gatedMapGradient } from './gradient.ts';
+import { attendGradient, gatedMapGradient, scaledScoresGradient, weightedValuesGradient } from './gradient.ts';
 import { attendPortable, gatedMapPortable, joinBlocks, scaledScores, splitBlocks, weightedValues } from './portable.ts';
 import type { Visibility } from './visibility.ts';
 
@@ -41,6 +41,20 @@ export interface AttentionResult {
   readonly output: Tensor;
   /** `[B, H, N, N]`, with its own residual added; owned by the caller. Present if `residual` was given. */
   readonly map?: Tensor;
+}
+
+function scoresOf(query: Tensor4D, key: Tensor4D): Tensor4D {
+  return withGradient(
+    [query, key],
+    (query_, key_) => kernelOr('LatteScaledScores', { query: query_, key: key_ }, {}, () => scaledScores(query_, key_)),
+    (dy, query_, key_) => scaledScoresGradient(dy, query_, key_),
+  );
+}
+
+function weigh(weights: Tensor4D, value: Tensor4D): Tensor4D {
+  return withGradient([weights, value], weightedValues, (dy, weights_, value_) =>
+    weightedValuesGradient(dy, weights_, value_),
+  );
 }
 
 function attend(scores: Tensor4D, value: Tensor4D): Tensor4D {
@@ -110,7 +124,7 @@ export function attention(inputs: AttentionInputs): AttentionResult {
     const values = (context === undefined ? value : concat([context.value, value], 2)) as Tensor4D;
     const hide = (scores: Tensor4D): Tensor4D => (visibility === undefined ? scores : add(scores, visibility.bias));
     const seen = (rows: Tensor4D): Tensor4D => (visibility?.seen === undefined ? rows : mul(rows, visibility.seen));
-    const scores = scaledScores(query as Tensor4D, keys); // [B, H, N, T + N]
+    const scores = scoresOf(query as Tensor4D, keys); // [B, H, N, T + N]
 
     let output: Tensor4D;
     let map: Tensor4D | undefined;
@@ -124,7 +138,7 @@ export function attention(inputs: AttentionInputs): AttentionResult {
       const weights = seen(softmax(hide(scores)));
       const [onContext, own] = splitBlocks(weights, contextTokens);
       map = addGated(own, residual);
-      output = weightedValues(map === own ? weights : joinBlocks(onContext, map), values);
+      output = weigh(map === own ? weights : joinBlocks(onContext, map), values);
     }
     output = seen(output);
     return map === undefined ? { output } : { output, map };

@@ -1,4 +1,6 @@
-import { add, concat, matMul, mul, reshape, slice, softmax, tidy, type Tensor4D } from '@tensorflow/tfjs-core';
+import { add, concat, mul, reshape, slice, softmax, tidy, type Tensor4D } from '@tensorflow/tfjs-core';
+
+import { batchedProduct } from '../product/index.ts';
 
 type Size4D = [number, number, number, number];
 
@@ -11,7 +13,7 @@ export function weightedValues(weights: Tensor4D, value: Tensor4D): Tensor4D {
   const [, groups, , width] = value.shape;
   return tidy(() => {
     const stacked = reshape(weights, [batch, groups, (heads / groups) * queries, keys]);
-    return reshape(matMul(stacked, value), [batch, heads, queries, width]) as Tensor4D;
+    return reshape(batchedProduct(stacked as Tensor4D, value), [batch, heads, queries, width]);
   });
 }
 
@@ -21,7 +23,7 @@ export function scaledScores(query: Tensor4D, key: Tensor4D): Tensor4D {
   const [, groups, keys] = key.shape;
   return tidy(() => {
     const stacked = reshape(mul(query, 1 / Math.sqrt(width)), [batch, groups, (heads / groups) * queries, width]);
-    return reshape(matMul(stacked, key, false, true), [batch, heads, queries, keys]) as Tensor4D;
+    return reshape(batchedProduct(stacked as Tensor4D, key, { transposeB: true }), [batch, heads, queries, keys]);
   });
 }
 

@@ -1,13 +1,14 @@
 import { requireShape } from '@latte-flow/core';
-import { gather, matMul, reshape, tidy, type Tensor, type Tensor1D, type Tensor2D } from '@tensorflow/tfjs-core';
+import { gather, reshape, tidy, type Tensor, type Tensor1D, type Tensor2D } from '@tensorflow/tfjs-core';
 
 import { kernelOr } from '../kernel.ts';
+import { product } from '../product/index.ts';
 import { oneHotRows } from '../one-hot/index.ts';
 import { withGradient } from '../with-gradient.ts';
 
 /** dy [M, D], ids [M] -> dtable [V, D]: a product with the one-hot matrix, because WASM lacks gather's gradient. */
 function embedGradient(dy: Tensor2D, ids: Tensor1D, vocabulary: number): Tensor2D {
-  return tidy(() => matMul(oneHotRows(ids, vocabulary), dy, true, false));
+  return tidy(() => product(oneHotRows(ids, vocabulary), dy, { transposeA: true }));
 }
 
 /**

@@ -1,4 +1,4 @@
-import { div, mul, sub, sum, type Tensor } from '@tensorflow/tfjs-core';
+import { mean, mul, sub, type Tensor } from '@tensorflow/tfjs-core';
 
 import { sumRows } from '../reduction/index.ts';
 import { inverseRms } from './portable.ts';
@@ -8,7 +8,7 @@ export function rmsNormGradient(dy: Tensor, x: Tensor, weight: Tensor, eps: numb
   const scale = inverseRms(x, eps); // [..., 1]
   const normalised = mul(x, scale);
   const inner = mul(dy, weight);
-  const projection = div(sum(mul(inner, normalised), -1, true), x.shape.at(-1)!); // [..., 1]
+  const projection = mean(mul(inner, normalised), -1, true); // [..., 1]
   const dx = mul(sub(inner, mul(normalised, projection)), scale);
   return [dx, sumRows(mul(dy, normalised))];
 }

@@ -1,8 +1,8 @@
-import { add, div, mul, rsqrt, square, sum, tidy, type Tensor } from '@tensorflow/tfjs-core';
+import { add, mean, mul, rsqrt, square, tidy, type Tensor } from '@tensorflow/tfjs-core';
 
 /** 1 / sqrt(mean(x^2) + eps): [..., D] -> [..., 1]. */
 export function inverseRms(x: Tensor, eps: number): Tensor {
-  return tidy(() => rsqrt(add(div(sum(square(x), -1, true), x.shape.at(-1)!), eps)));
+  return tidy(() => rsqrt(add(mean(square(x), -1, true), eps)));
 }
 
 /** x [..., D], weight [D] -> [..., D]. */

@@ -1,6 +1,7 @@
 import { describeValue, LatteFlowError, requireOneOf, throwIfAborted } from '@latte-flow/core';
-import { enableProdMode, env, getBackend, ready, setBackend } from '@tensorflow/tfjs-core';
+import { backend, enableProdMode, env, getBackend, ready, setBackend } from '@tensorflow/tfjs-core';
 
+import { uploadDirectly } from './direct-upload.ts';
 import { deviceOptions, devicePreference, type Device, type DeviceOption } from './device.ts';
 import { describeAdapter, isSoftwareAdapter, SPLIT_PRODUCT_TILES, type Obstacle, type Platform } from './platform.ts';
 
@@ -34,6 +35,9 @@ async function adapterOf(device: Device): Promise<GPUAdapter | undefined> {
   return (await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' })) ?? undefined;
 }
 
+/** Backends that upload directly already. */
+const prepared = new WeakSet<ReturnType<typeof backend>>();
+
 async function start(platform: Platform, device: Device, automatic: boolean): Promise<string> {
   const obstacle = await platform.obstacle(device);
   if (obstacle !== undefined) throw unavailable(device, obstacle);
@@ -54,6 +58,10 @@ async function start(platform: Platform, device: Device, automatic: boolean): Pr
       reason: `a backend that failed to start (${describeValue(getBackend())} is active)`,
       remedy: 'Choose another device.',
     });
+  }
+  if (device === 'webgpu' && !prepared.has(backend())) {
+    uploadDirectly(backend());
+    prepared.add(backend());
   }
   if (adapter !== undefined && !isSoftwareAdapter(adapter)) {
     env().set('WEBGPU_THRESHOLD_TO_INCREASE_WORKGROUPS_FOR_MATMUL', SPLIT_PRODUCT_TILES);

@@ -21,6 +21,11 @@ async function loadDawn(): Promise<Dawn> {
   return (await import('webgpu')) as unknown as Dawn;
 }
 
+/** `LATTE_DAWN_FLAGS`: Dawn's own flags, separated by spaces, e.g. `enable-dawn-features=skip_validation`. */
+function dawnFlags(): string[] {
+  return (process.env['LATTE_DAWN_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '');
+}
+
 async function webgpuObstacle(): Promise<Obstacle | undefined> {
   if (kept[KEEP_ALIVE] === undefined) {
     let dawn: Dawn;
@@ -35,7 +40,7 @@ async function webgpuObstacle(): Promise<Obstacle | undefined> {
       };
     }
     Object.assign(globalThis, dawn.globals);
-    kept[KEEP_ALIVE] = dawn.create([]);
+    kept[KEEP_ALIVE] = dawn.create(dawnFlags());
     Object.defineProperty(globalThis.navigator, 'gpu', { value: kept[KEEP_ALIVE], configurable: true });
   }
   const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });

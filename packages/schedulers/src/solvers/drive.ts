@@ -1,4 +1,4 @@
-import { type OnProgress, throwIfAborted } from '@latte-flow/core';
+import { eventTurns, type OnProgress, throwIfAborted } from '@latte-flow/core';
 
 import type { Arithmetic } from './arithmetic.ts';
 import type { Solver } from './solver.ts';
@@ -55,8 +55,10 @@ export async function drive<T>(
   let state = lifetime.scope(() => stepper.begin({ ...grid, sample }));
   const steps = state.grid.nodes.length - 1;
   let owned = arraysOf(state);
+  const turn = eventTurns();
   try {
     while (state.request !== undefined) {
+      await turn();
       throwIfAborted(signal);
       const { step, stage, node, sample: point } = state.request;
       const answer = await velocity(point, node, { step, stage, signal });

@@ -1,4 +1,4 @@
-import { LatteFlowError, requireInteger, throwIfAborted } from '@latte-flow/core';
+import { eventTurns, LatteFlowError, requireInteger, throwIfAborted } from '@latte-flow/core';
 import type { ParameterScope } from '@latte-flow/runtime';
 import type { Tensor3D } from '@tensorflow/tfjs-core';
 
@@ -50,9 +50,11 @@ export async function* decodeTokens(
   const first = forwardQwen2VL(parameters, config, { inputs, logits: 'last' });
   first.hidden.dispose();
   let state: { logits: Tensor3D; cache: ContextCache } = first;
+  const turn = eventTurns();
   try {
     for (let step = 0; ; step++) {
       const values = await state.logits.data();
+      await turn();
       throwIfAborted(signal);
       const next = ended.map((over, i) =>
         over ? undefined : sample(values.subarray(i * vocabSize, (i + 1) * vocabSize), { step, sample: i }),

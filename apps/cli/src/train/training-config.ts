@@ -1,0 +1,150 @@
+import { describeValue, LatteFlowError, requireFinite, requireInteger, requireOneOf } from '@latte-flow/core';
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+
+/** What a run teaches: a vision-language model to answer, or a generation stream over a frozen one to draw. */
+export type TrainingTask = 'captioning' | 'flow';
+
+/** Shares of the scenes that a run draws from the corpus. */
+export interface SceneShares {
+  /** Plain scenes: white background, one large object in the centre. */
+  readonly plain: number;
+  /** Scenes of two objects. */
+  readonly pair: number;
+}
+
+/** One training run; `train.json` spells it in snake_case. Paths are absolute after reading. */
+export interface TrainingConfig {
+  readonly task: TrainingTask;
+  readonly seed: number;
+  /** The corpus folder. */
+  readonly corpus: string;
+  /** The backbone's folder: the tokenizer is read from it, for `flow` the frozen weights too. */
+  readonly backbone: string;
+  /** Where the trained model, its log and the training state go. */
+  readonly output: string;
+  /** The model's own config, as it will stand in its config.json. */
+  readonly model: Readonly<Record<string, unknown>>;
+  readonly steps: number;
+  readonly batchSize: number;
+  readonly microBatches: number;
+  readonly learningRate: number;
+  readonly finalLearningRate: number;
+  readonly warmupSteps: number;
+  readonly betas: readonly [number, number];
+  readonly weightDecay: number;
+  readonly clipNorm: number;
+  readonly emaDecay: number;
+  readonly logEvery: number;
+  /** Steps between two saved states. */
+  readonly saveEvery: number;
+  /** Threads that draw batches; 0 draws them in the main thread. Default: one less than the cores, at most 8. */
+  readonly workers?: number;
+  readonly scenes: SceneShares;
+  /** `captioning`: share of pictures that get noise and blur, so that the model reads imperfect ones too. */
+  readonly corruption: number;
+  /** `captioning`: every so many batches, one of text alone. 0 = never. */
+  readonly textEvery: number;
+  /** `flow`: share of prompts that are replaced by the null prompt, for guidance. */
+  readonly promptDropout: number;
+  /** `flow`: density of the training times. */
+  readonly timeDensity: { readonly name: 'uniform' | 'logit_normal'; readonly mean: number; readonly std: number };
+}
+
+const WHERE = 'readTrainingConfig';
+
+type Json = Readonly<Record<string, unknown>>;
+
+function refuse(expected: string, got: string, file: string): never {
+  throw new LatteFlowError('invalid-argument', { where: WHERE, expected, got, remedy: `Correct ${file}.` });
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+const share = (json: Json, name: string, fallback: number) =>
+  requireFinite(WHERE, name, json[name] ?? fallback, { min: 0, max: 1 });
+const count = (json: Json, name: string, fallback?: number, min = 1) =>
+  requireInteger(WHERE, name, json[name] ?? fallback, { min });
+const amount = (json: Json, name: string, fallback?: number) =>
+  requireFinite(WHERE, name, json[name] ?? fallback, { min: 0 });
+
+const KNOWN = [
+  'task seed corpus backbone output model steps batch_size micro_batches learning_rate final_learning_rate warmup_steps',
+  'betas weight_decay clip_norm ema_decay log_every save_every workers scenes corruption text_every prompt_dropout',
+  'time_density',
+].flatMap((line) => line.split(' '));
+
+/** @throws LatteFlowError `invalid-argument` naming the field that is missing, unknown or out of range. */
+export function parseTrainingConfig(json: unknown, file: string): TrainingConfig {
+  if (!isObject(json)) refuse('a JSON object', describeValue(json), file);
+  const unknown = Object.keys(json).find((key) => !KNOWN.includes(key));
+  if (unknown !== undefined) refuse(`only the keys ${KNOWN.join(', ')}`, unknown, file);
+  const path = (name: string) => {
+    const value = json[name];
+    return typeof value === 'string'
+      ? resolve(dirname(file), value)
+      : refuse(`${name} to be a path`, describeValue(value), file);
+  };
+  const part = (name: string): Json => {
+    const value = json[name] ?? {};
+    return isObject(value) ? value : refuse(`${name} to be an object`, describeValue(value), file);
+  };
+  const betas = json['betas'] ?? [0.9, 0.99];
+  if (!Array.isArray(betas) || betas.length !== 2) refuse('betas to be two numbers', describeValue(betas), file);
+  const [scenes, density] = [part('scenes'), part('time_density')];
+  return {
+    task: requireOneOf(WHERE, 'task', json['task'], ['captioning', 'flow']),
+    seed: count(json, 'seed', 0, 0),
+    corpus: path('corpus'),
+    backbone: path('backbone'),
+    output: path('output'),
+    model: part('model'),
+    steps: count(json, 'steps'),
+    batchSize: count(json, 'batch_size'),
+    microBatches: count(json, 'micro_batches', 1),
+    learningRate: amount(json, 'learning_rate'),
+    finalLearningRate: amount(json, 'final_learning_rate', 0),
+    warmupSteps: count(json, 'warmup_steps', 0, 0),
+    betas: [amount({ beta1: betas[0] }, 'beta1'), amount({ beta2: betas[1] }, 'beta2')],
+    weightDecay: amount(json, 'weight_decay', 0.01),
+    clipNorm: amount(json, 'clip_norm', 1),
+    emaDecay: share(json, 'ema_decay', 0.999),
+    logEvery: count(json, 'log_every', 20),
+    saveEvery: count(json, 'save_every', 500),
+    workers: json['workers'] === undefined ? undefined : count(json, 'workers', 0, 0),
+    scenes: { plain: share(scenes, 'plain', 0.5), pair: share(scenes, 'pair', 0.1) },
+    corruption: share(json, 'corruption', 0),
+    textEvery: count(json, 'text_every', 0, 0),
+    promptDropout: share(json, 'prompt_dropout', 0.1),
+    timeDensity: {
+      name: requireOneOf(WHERE, 'time_density.name', density['name'] ?? 'uniform', ['uniform', 'logit_normal']),
+      mean: requireFinite(WHERE, 'time_density.mean', density['mean'] ?? 0),
+      std: requireFinite(WHERE, 'time_density.std', density['std'] ?? 1, { min: 1e-3 }),
+    },
+  };
+}
+
+/** Reads a training config; relative paths in it start at its folder. */
+export async function readTrainingConfig(file: string): Promise<TrainingConfig> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new LatteFlowError('file-not-found', {
+      where: WHERE,
+      expected: 'a training config',
+      got: `no readable file at ${file}`,
+      remedy: 'Give the path of a JSON file.',
+      cause,
+    });
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    refuse('JSON', cause instanceof Error ? cause.message : 'something else', file);
+  }
+  return parseTrainingConfig(json, resolve(file));
+}

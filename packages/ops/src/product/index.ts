@@ -1,0 +1,62 @@
+import {
+  concat,
+  getBackend,
+  matMul,
+  reshape,
+  slice,
+  tidy,
+  transpose,
+  type Tensor,
+  type Tensor2D,
+  type Tensor4D,
+} from '@tensorflow/tfjs-core';
+
+export interface ProductOptions {
+  /** Multiply the transpose of `a`, of `b`. Default false. */
+  readonly transposeA?: boolean;
+  readonly transposeB?: boolean;
+}
+
+/**
+ * Rows from which an explicit transposition costs less than it saves: decoding one token would copy whole weight
+ * matrices.
+ */
+const MIN_ROWS = 16;
+
+/** Swaps the last two axes, or not. */
+function oriented<T extends Tensor>(x: T, swap: boolean): T {
+  if (!swap) return x;
+  const order = x.shape.map((_, i) => i);
+  return transpose(x, [...order.slice(0, -2), x.rank - 1, x.rank - 2]);
+}
+
+/**
+ * One 2-D product. TensorFlow.js' WASM kernel runs at full speed only on operands as they lie (16 GFLOP/s on a core, 2
+ * where one is to be transposed), so it gets transposed copies.
+ */
+export function product(a: Tensor2D, b: Tensor2D, options: ProductOptions = {}): Tensor2D {
+  const { transposeA = false, transposeB = false } = options;
+  const rows = a.shape[transposeA ? 1 : 0];
+  if (getBackend() !== 'wasm' || rows < MIN_ROWS) return matMul(a, b, transposeA, transposeB);
+  return tidy(() => matMul(oriented(a, transposeA), oriented(b, transposeB)));
+}
+
+/**
+ * A product for each of the two leading axes: [B, G, M, K], [B, G, K, N] -> [B, G, M, N] before transposition. One by
+ * one on WASM, whose batched kernel is as slow as its transposed one.
+ */
+export function batchedProduct(a: Tensor4D, b: Tensor4D, options: ProductOptions = {}): Tensor4D {
+  const { transposeA = false, transposeB = false } = options;
+  const rows = a.shape[transposeA ? 3 : 2];
+  if (getBackend() !== 'wasm' || rows < MIN_ROWS) return matMul(a, b, transposeA, transposeB) as Tensor4D;
+  return tidy(() => {
+    const [left, right] = [oriented(a, transposeA), oriented(b, transposeB)];
+    const [batch, groups, m, k] = left.shape;
+    const n = right.shape[3];
+    const [lefts, rights] = [reshape(left, [batch * groups * m, k]), reshape(right, [batch * groups * k, n])];
+    const products = Array.from({ length: batch * groups }, (_, i) =>
+      matMul(slice(lefts, [i * m, 0], [m, k]) as Tensor2D, slice(rights, [i * k, 0], [k, n]) as Tensor2D),
+    );
+    return reshape(concat(products, 0), [batch, groups, m, n]);
+  });
+}

@@ -1,0 +1,48 @@
+import type { backend } from '@tensorflow/tfjs-core';
+
+type DataId = object;
+
+/** What this reads of TensorFlow.js' WebGPU backend (4.22). */
+interface UploadingBackend {
+  readonly queue: GPUQueue;
+  readonly bufferManager: { acquireBuffer(size: number, usage: GPUBufferUsageFlags): GPUBuffer };
+  readonly tensorMap: { get(dataId: DataId): TensorData };
+  uploadToGPU(dataId: DataId): void;
+}
+
+interface TensorData {
+  values: ArrayLike<number> | null;
+  resource: GPUBuffer | null;
+  readonly dtype: string;
+}
+
+/**
+ * Makes the backend upload through `queue.writeBuffer`. Its own way stages every tensor, each scalar operand of an op
+ * among them, in a new mapped buffer and copies that inside the command encoder, which ends the compute pass.
+ *
+ * Safe because buffers come back to the backend's pool only after the commands that use them were submitted: a write
+ * to one is ordered after those, and before everything that is still to be submitted.
+ */
+export function uploadDirectly(webgpu: ReturnType<typeof backend>): void {
+  const target = webgpu as unknown as UploadingBackend;
+  const stage = target.uploadToGPU.bind(target);
+  target.uploadToGPU = (dataId) => {
+    const data = target.tensorMap.get(dataId);
+    const { values, dtype } = data;
+    const isNumeric = dtype === 'float32' || dtype === 'int32' || dtype === 'bool';
+    if (data.resource !== null && data.resource !== undefined) return;
+    if (values === null || values === undefined || !isNumeric || values.length === 0) return stage(dataId);
+    const elements = dtype === 'float32' ? asArray(values, Float32Array) : asArray(values, Int32Array);
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    data.resource = target.bufferManager.acquireBuffer(elements.byteLength, usage);
+    target.queue.writeBuffer(data.resource, 0, elements);
+    data.values = null;
+  };
+}
+
+function asArray<T extends Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>>(
+  values: ArrayLike<number>,
+  Elements: { new (values: ArrayLike<number>): T },
+): T {
+  return values instanceof Elements ? values : new Elements(values);
+}
