@@ -4,6 +4,7 @@ import type { ParameterScope } from '@latte-flow/runtime';
 import { reshape, tanh, tidy, transpose, type Tensor } from '@tensorflow/tfjs-core';
 
 import { residualModes, type ResidualAttentionConfig } from './config.ts';
+import { residualAttentionShapes } from './parameters.ts';
 
 export interface ResidualAttentionInputs {
   /** `[B, N, D]`: normalised latents. All tensors are borrowed. */
@@ -30,6 +31,13 @@ export interface ResidualAttentionResult {
 function project(x: Tensor, parameters: ParameterScope, name: string): Tensor {
   const bias = parameters.has(`${name}.bias`) ? parameters.get(`${name}.bias`) : undefined;
   return linear(x, parameters.get(`${name}.weight`), bias);
+}
+
+/** Refuses parameters of other sizes than the config's, which would fail deep inside. */
+function requireParameters(parameters: ParameterScope, hiddenSize: number, config: ResidualAttentionConfig): void {
+  for (const [name, shape] of residualAttentionShapes(hiddenSize, config)) {
+    requireShape('residualAttention', name, parameters.get(name).shape, shape);
+  }
 }
 
 function splitHeads(x: Tensor, heads: number): Tensor {
@@ -67,6 +75,7 @@ export function residualAttention(
   const { B, D } = requireShape('residualAttention', 'x', x.shape, ['B', 'N', 'D']);
   requireShape('residualAttention', 'condition', condition.shape, [B!, D!]);
   const mode = requireOneOf('residualAttention', 'residual', config.residual, residualModes);
+  requireParameters(parameters, D!, config);
   return tidy(() => {
     const query = applyRope(splitHeads(project(x, parameters, 'q_proj'), config.numHeads), rope);
     const key = applyRope(splitHeads(project(x, parameters, 'k_proj'), config.numKvHeads), rope);
