@@ -8,6 +8,7 @@ import {
   transpose,
   type Tensor,
   type Tensor2D,
+  type Tensor3D,
   type Tensor4D,
 } from '@tensorflow/tfjs-core';
 
@@ -53,10 +54,20 @@ export function batchedProduct(a: Tensor4D, b: Tensor4D, options: ProductOptions
     const [left, right] = [oriented(a, transposeA), oriented(b, transposeB)];
     const [batch, groups, m, k] = left.shape;
     const n = right.shape[3];
-    const [lefts, rights] = [reshape(left, [batch * groups * m, k]), reshape(right, [batch * groups * k, n])];
-    const products = Array.from({ length: batch * groups }, (_, i) =>
-      matMul(slice(lefts, [i * m, 0], [m, k]) as Tensor2D, slice(rights, [i * k, 0], [k, n]) as Tensor2D),
-    );
-    return reshape(concat(products, 0), [batch, groups, m, n]);
+    const stackedLeft: Tensor3D = reshape(left, [batch * groups, m, k]);
+    const stackedRight: Tensor3D = reshape(right, [batch * groups, k, n]);
+    return reshape(concat(productsOf(stackedLeft, stackedRight), 0), [batch, groups, m, n]);
   });
+}
+
+/** The members' products, each [M, N]. By halves, because the WASM kernel of slice copies all of its input first. */
+function productsOf(lefts: Tensor3D, rights: Tensor3D): Tensor2D[] {
+  const [count, m, k] = lefts.shape;
+  const n = rights.shape[2];
+  if (count === 1) return [matMul(reshape(lefts, [m, k]) as Tensor2D, reshape(rights, [k, n]) as Tensor2D)];
+  const half = count >> 1;
+  return [
+    ...productsOf(slice(lefts, 0, half), slice(rights, 0, half)),
+    ...productsOf(slice(lefts, half), slice(rights, half)),
+  ];
 }
