@@ -17,7 +17,7 @@ export type { RopeOptions, RopePositions, RopeTables } from './tables.ts';
  * @param tables `[B, S, E]` each
  * @returns `[B, H, S, E]`, owned by the caller
  * @throws LatteFlowError `shape-mismatch`
- * @see shared reference `apply_rope`
+ * @see the reference implementation `apply_rope`
  */
 export function applyRope(x: Tensor, { cos, sin }: RopeTables): Tensor {
   const { B, S, E } = requireShape('applyRope', 'x', x.shape, ['B', 'H', 'S', 'E']);

@@ -40,7 +40,7 @@ function axisOfFrequency(axes: number, half: number, sections: readonly number[]
  * float32. The layout is `rotate_half`'s: channels i and i + E / 2 share frequency theta^(-2 i / E).
  *
  * @throws LatteFlowError `invalid-argument` if headDim is odd or the sections don't add up.
- * @see shared reference `mrope_cos_sin`
+ * @see the reference implementation `mrope_cos_sin`
  */
 export function ropeTables(positions: RopePositions, { headDim, theta, sections }: RopeOptions): RopeTables {
   requireInteger('ropeTables', 'headDim / 2', headDim / 2, { min: 1 });
