@@ -1,0 +1,87 @@
+import {
+  add,
+  cast,
+  concat,
+  env,
+  memory,
+  mul,
+  scalar,
+  tensor,
+  tensor1d,
+  tidy,
+  type Tensor,
+} from '@tensorflow/tfjs-core';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
+
+import { webgpuTest } from '../../../../tooling/test/webgpu.ts';
+import { bootBackend } from '../node.ts';
+
+/** The values of a copy made on the device: an untouched tensor gives back the host's own. */
+async function throughDevice(x: Tensor): Promise<number[]> {
+  const copy = concat([x, x], 0);
+  const values = await copy.data();
+  copy.dispose();
+  return [...values].slice(0, x.size);
+}
+
+describe('direct uploads', () => {
+  // TensorFlow.js would compute on tensors this small on the host.
+  beforeAll(() => env().set('WEBGPU_CPU_FORWARD', false));
+  afterAll(() => env().set('WEBGPU_CPU_FORWARD', true));
+
+  webgpuTest('carry every dtype, views into larger arrays, and scalars', async () => {
+    await bootBackend({ device: 'webgpu' });
+    const before = memory().numTensors;
+    const larger = Float32Array.from({ length: 9 }, (_, i) => i / 8);
+    const cases: [Tensor, number[]][] = [
+      [tensor1d([1.5, -2, 3e-8]), [1.5, -2, 3e-8].map(Math.fround)],
+      [tensor(larger.subarray(2, 7)), [0.25, 0.375, 0.5, 0.625, 0.75]],
+      // TensorFlow.js' WebGPU kernels pass integers through float32.
+      [tensor1d([7, -(2 ** 24), 2 ** 24 - 1], 'int32'), [7, -(2 ** 24), 2 ** 24 - 1]],
+      [tensor1d([true, false, true, true, false], 'bool'), [1, 0, 1, 1, 0]],
+      [tensor(Uint8Array.of(0, 200, 255), [3], 'int32'), [0, 200, 255]],
+    ];
+    for (const [x, expected] of cases) {
+      expect(await throughDevice(x)).toEqual(expected);
+      x.dispose();
+    }
+    const sum = tidy(() => add(cast(scalar(3, 'int32'), 'float32'), mul(scalar(0.5), cast(scalar(true), 'float32'))));
+    expect([...(await sum.data())]).toEqual([3.5]);
+    sum.dispose();
+    expect(memory().numTensors).toBe(before);
+  });
+
+  webgpuTest('into buffers that are freed and used again keep their order, and memory stays where it was', async () => {
+    await bootBackend({ device: 'webgpu' });
+    const size = 5;
+    const steps = 3000;
+    /** Different at every step, exact in float32, as are all sums below. */
+    const drawn = (step: number) => Float32Array.from({ length: size }, (_, i) => ((step * 37 + i * 11) % 64) - 32);
+    const run = async (count: number): Promise<number[]> => {
+      let state: Tensor = tensor1d(new Float32Array(size));
+      for (let step = 0; step < count; step++) {
+        const next = tidy(() => {
+          const uploaded = tensor1d(drawn(step));
+          const weight = scalar(1 + (step % 3)); // an upload of another size between
+          const integers = tensor1d(Int32Array.from(drawn(step + 1)), 'int32');
+          return add(add(state, mul(uploaded, weight)), cast(integers, 'float32'));
+        });
+        state.dispose();
+        state = next;
+        if (step % 700 === 699) await state.data(); // submits now and then, as a sampling loop does
+      }
+      const values = [...(await state.data())];
+      state.dispose();
+      return values;
+    };
+    await run(20);
+    const before = memory() as ReturnType<typeof memory> & { numBytesInGPU: number };
+    const expected = new Array<number>(size).fill(0);
+    for (let step = 0; step < steps; step++) {
+      const [first, second] = [drawn(step), drawn(step + 1)];
+      for (let i = 0; i < size; i++) expected[i]! += first[i]! * (1 + (step % 3)) + second[i]!;
+    }
+    expect(await run(steps)).toEqual(expected);
+    expect(memory()).toMatchObject({ numTensors: before.numTensors, numBytesInGPU: before.numBytesInGPU });
+  });
+});
