@@ -3,11 +3,17 @@ import { backend, enableProdMode, env, getBackend, ready, setBackend } from '@te
 
 import { uploadDirectly } from './direct-upload.ts';
 import { deviceOptions, devicePreference, type Device, type DeviceOption } from './device.ts';
+import { loadBackend, type WasmPaths } from './load-backend.ts';
 import { describeAdapter, isSoftwareAdapter, SPLIT_PRODUCT_TILES, type Obstacle, type Platform } from './platform.ts';
 
 export interface BootOptions {
   /** Default `auto`. */
   readonly device?: DeviceOption;
+  /**
+   * Where a browser finds the `.wasm` files; Node needs none. Default: beside the page's script. Without effect once
+   * the WASM backend has started.
+   */
+  readonly wasmPaths?: WasmPaths;
   readonly signal?: AbortSignal;
 }
 
@@ -38,7 +44,12 @@ async function adapterOf(device: Device): Promise<GPUAdapter | undefined> {
 /** Backends that upload directly already. */
 const prepared = new WeakSet<ReturnType<typeof backend>>();
 
-async function start(platform: Platform, device: Device, automatic: boolean): Promise<string> {
+interface StartOptions {
+  readonly automatic: boolean;
+  readonly wasmPaths: WasmPaths | undefined;
+}
+
+async function start(platform: Platform, device: Device, { automatic, wasmPaths }: StartOptions): Promise<string> {
   const obstacle = await platform.obstacle(device);
   if (obstacle !== undefined) throw unavailable(device, obstacle);
   const adapter = await adapterOf(device);
@@ -49,14 +60,28 @@ async function start(platform: Platform, device: Device, automatic: boolean): Pr
       remedy: 'Ask for device webgpu by name to use it all the same.',
     });
   }
-  await platform.loadBackend(device);
+  try {
+    await loadBackend(device, wasmPaths);
+  } catch (cause) {
+    const name = `@tensorflow/tfjs-backend-${device}`;
+    const reason = `no package ${name} that could be loaded`;
+    throw unavailable(device, {
+      code: 'dependency-missing',
+      reason,
+      remedy: `Install the npm package ${name}.`,
+      cause,
+    });
+  }
   const works = await setBackend(device);
   await ready();
   if (!works || getBackend() !== device) {
     throw unavailable(device, {
       code: 'backend-unavailable',
       reason: `a backend that failed to start (${describeValue(getBackend())} is active)`,
-      remedy: 'Choose another device.',
+      remedy:
+        device === 'wasm'
+          ? 'In a browser, serve the .wasm files of @tensorflow/tfjs-backend-wasm and name their folder as wasmPaths.'
+          : 'Choose another device.',
     });
   }
   if (device === 'webgpu' && !prepared.has(backend())) {
@@ -71,18 +96,24 @@ async function start(platform: Platform, device: Device, automatic: boolean): Pr
 
 /** Binds `bootBackend` to a platform; each entry point of this package does it once. */
 export function bootWith(platform: Platform): (options?: BootOptions) => Promise<BootedBackend> {
-  return async ({ device = 'auto', signal } = {}) => {
+  return async ({ device = 'auto', wasmPaths, signal } = {}) => {
     requireOneOf('bootBackend', 'device', device, deviceOptions);
     throwIfAborted(signal);
     enableProdMode();
     await platform.registerGradients();
-    if (device !== 'auto') return { device, description: await start(platform, device, false), warnings: [] };
+    if (device !== 'auto') {
+      return { device, description: await start(platform, device, { automatic: false, wasmPaths }), warnings: [] };
+    }
 
     const warnings: string[] = [];
     for (const candidate of devicePreference) {
       throwIfAborted(signal);
       try {
-        return { device: candidate, description: await start(platform, candidate, true), warnings };
+        return {
+          device: candidate,
+          description: await start(platform, candidate, { automatic: true, wasmPaths }),
+          warnings,
+        };
       } catch (error) {
         if (!LatteFlowError.isInstance(error)) throw error;
         warnings.push(`${candidate} passed over: ${error.message}`);

@@ -15,9 +15,4 @@ export const browserPlatform: Platform = {
       remedy: 'Update the browser, enable hardware acceleration, or choose device wasm.',
     };
   },
-  async loadBackend(device) {
-    if (device === 'webgpu') await import('@tensorflow/tfjs-backend-webgpu');
-    else if (device === 'wasm') await import('@tensorflow/tfjs-backend-wasm');
-    else await import('@tensorflow/tfjs-backend-cpu');
-  },
 };

@@ -60,10 +60,4 @@ export const nodePlatform: Platform = {
   async obstacle(device) {
     return device === 'webgpu' ? webgpuObstacle() : undefined;
   },
-  async loadBackend(device) {
-    // Literal specifiers, so that bundlers see them.
-    if (device === 'webgpu') await import('@tensorflow/tfjs-backend-webgpu');
-    else if (device === 'wasm') await import('@tensorflow/tfjs-backend-wasm');
-    else await import('@tensorflow/tfjs-backend-cpu');
-  },
 };

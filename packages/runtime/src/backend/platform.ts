@@ -6,8 +6,6 @@ export interface Platform {
   registerGradients(): Promise<void>;
   /** Why the device can't be had here and what would change that, or undefined if it can be tried. */
   obstacle(device: Device): Promise<Obstacle | undefined>;
-  /** Imports the TensorFlow.js backend package of the device, which registers it. */
-  loadBackend(device: Device): Promise<void>;
 }
 
 export interface Obstacle {
