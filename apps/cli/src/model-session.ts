@@ -1,16 +1,30 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
+import { LatteFlowError } from '@latte-flow/core';
 import { LatteFlow } from '@latte-flow/model';
 import { bootBackend, type BootedBackend, type DeviceOption } from '@latte-flow/runtime';
 
 import type { ProgressLine } from './progress-line.ts';
 import { say, type Terminal } from './terminal.ts';
 
-/** The folder of the checkpoint that comes with this program. */
+/**
+ * The folder of the checkpoint that comes with this program.
+ * @throws LatteFlowError `dependency-missing` where the program runs without its packages, as one bundled file
+ */
 export function shippedModel(): string {
-  const manifest = createRequire(import.meta.url).resolve('@latte-flow/emoji/package.json');
-  return join(dirname(manifest), 'checkpoint');
+  try {
+    const manifest = createRequire(import.meta.url).resolve('@latte-flow/emoji/package.json');
+    return join(dirname(manifest), 'checkpoint');
+  } catch (cause) {
+    throw new LatteFlowError('dependency-missing', {
+      where: 'latte',
+      expected: 'the package @latte-flow/emoji, which holds the model',
+      got: 'none',
+      remedy: 'Install it, or name another model with --model.',
+      cause,
+    });
+  }
 }
 
 /** A loaded model on a booted backend, and how long that took. */

@@ -2,8 +2,6 @@ import { requireFinite, requireInteger, requireOneOf } from '@latte-flow/core';
 import { deviceOptions, type DeviceOption } from '@latte-flow/runtime';
 import { Option } from 'commander';
 
-import { shippedModel } from './model-session.ts';
-
 /** Where a command line is refused, for error messages. */
 export type CommandName = `latte ${string}`;
 
@@ -30,9 +28,6 @@ export function deviceOption(where: CommandName, text: string): DeviceOption {
 export const deviceFlag = (): Option => new Option('--device <name>', deviceOptions.join(', ')).default('auto');
 
 export const modelFlag = (): Option =>
-  new Option('--model <id>', 'folder or http(s) URL of a checkpoint').default(
-    shippedModel(),
-    'the shipped emoji model',
-  );
+  new Option('--model <id>', 'folder or http(s) URL of a checkpoint (default: the shipped emoji model)');
 
 export const jsonFlag = (): Option => new Option('--json', 'print one JSON object on stdout and nothing else');

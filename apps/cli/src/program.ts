@@ -1,15 +1,9 @@
-import { readFileSync } from 'node:fs';
-
 import { Command } from 'commander';
 
+import manifest from '../package.json' with { type: 'json' };
 import { commands } from './commands/index.ts';
 import { ExitCode, reportFailure } from './failure.ts';
 import type { Terminal } from './terminal.ts';
-
-function version(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
-  return String((manifest as { version: string }).version);
-}
 
 /**
  * Runs `latte` with the arguments after the program's name. Returns the exit code: 0, 1 for a failure, 2 for bad usage
@@ -19,8 +13,8 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   let exitCode: number = ExitCode.success;
   const context = { ...terminal, setExitCode: (code: number) => void (exitCode = code) };
   const program = new Command('latte')
-    .description('Generate pictures from text, describe pictures, inspect and verify LaTtE-Flow models.')
-    .version(version());
+    .description('Generate pictures from text, describe pictures, train, inspect and verify LaTtE-Flow models.')
+    .version(manifest.version);
   for (const makeCommand of commands) program.addCommand(makeCommand(context));
   for (const command of [program, ...program.commands]) {
     command.exitOverride().configureOutput({

@@ -23,6 +23,13 @@ function countsOf({
   return { done: mebibytes(loaded), all: mebibytes(total), unit: 'MiB' };
 }
 
+/** What goes behind the count: `, loss 0.3124`. */
+function metricsOf({ metrics = {} }: Progress): string {
+  return Object.entries(metrics)
+    .map(([name, value]) => `, ${name} ${value.toPrecision(4)}`)
+    .join('');
+}
+
 /**
  * Draws progress: on a terminal one line that rewrites itself, elsewhere a line a stage and quarter, and nothing at all
  * where `quiet` and nobody watches. `end` leaves the cursor on a fresh line.
@@ -47,7 +54,7 @@ export class ProgressLine {
       this.end();
       [this.#stage, this.#percent] = [progress.stage, 0];
     }
-    const text = `${counts.done} of ${counts.all} ${counts.unit}`.trimEnd();
+    const text = `${counts.done} of ${counts.all} ${counts.unit}`.trimEnd() + metricsOf(progress);
     if (this.#output.isTTY === true) {
       const bar = '#'.repeat(Math.round((BAR_WIDTH * percent) / 100)).padEnd(BAR_WIDTH, '.');
       this.#output.write(`\r\u001b[K${progress.stage} [${bar}] ${text}`);

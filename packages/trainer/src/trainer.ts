@@ -1,5 +1,6 @@
 import {
   describeValue,
+  eventTurns,
   refuseArgument,
   requireFinite,
   requireInteger,
@@ -34,10 +35,6 @@ import { WeightAverage } from './weight-average.ts';
 
 /** Steps queued on the device before their losses are waited for. */
 const MAX_UNREAD = 32;
-/** Milliseconds after which timers and input get a turn. */
-const TURN_MS = 100;
-
-const turn = () => new Promise<void>((resolve) => setTimeout(resolve));
 
 /**
  * Trains any model that comes as parameters and a loss: AdamW, clipping, EMA, log records, exact resume.
@@ -97,7 +94,7 @@ export class Trainer<Batch = TensorContainer> implements Disposable {
     const began = performance.now() - this.#seconds * 1000;
     const seconds = () => (performance.now() - began) / 1000;
     const losses = new LossReader({ seconds, onRecord: (record) => onLog?.(record) });
-    let turned = performance.now();
+    const turn = eventTurns();
     try {
       while (this.#step < last) {
         if (signal?.aborted) break;
@@ -106,10 +103,7 @@ export class Trainer<Batch = TensorContainer> implements Disposable {
         if (logged || losses.pending >= MAX_UNREAD) await losses.read();
         const metrics = losses.latest === undefined ? undefined : { loss: losses.latest };
         onProgress?.({ stage: 'train', step: this.#step, steps: last, metrics });
-        if (performance.now() - turned > TURN_MS) {
-          await turn();
-          turned = performance.now();
-        }
+        await turn();
       }
       await losses.finish();
       throwIfAborted(signal);

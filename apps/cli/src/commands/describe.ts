@@ -5,7 +5,7 @@ import { DEFAULT_QUESTION, describeImage } from '@latte-flow/model';
 import { decodeImage, type RgbImage } from '@latte-flow/vlm';
 import { Command } from 'commander';
 
-import { openModel, stopwatch } from '../model-session.ts';
+import { openModel, shippedModel, stopwatch } from '../model-session.ts';
 import { deviceFlag, deviceOption, jsonFlag, modelFlag } from '../options.ts';
 import { ProgressLine } from '../progress-line.ts';
 import { printJson, type CommandContext } from '../terminal.ts';
@@ -21,7 +21,7 @@ const HELP = `
 
 interface TypedOptions {
   readonly question: string;
-  readonly model: string;
+  readonly model?: string;
   readonly device: string;
   readonly json?: boolean;
 }
@@ -52,10 +52,11 @@ async function describe(file: string, options: TypedOptions, context: CommandCon
       remedy: `Ask something, e.g. "${DEFAULT_QUESTION}"`,
     });
   }
+  const location = options.model ?? shippedModel();
   const { signal, stdout } = context;
   const image = await readImage(file, signal);
   const progress = new ProgressLine(context.stderr, { quiet: json });
-  const session = await openModel({ location: options.model, device, progress }, context);
+  const session = await openModel({ location, device, progress }, context);
   using model = session.model;
 
   const answered = stopwatch();
@@ -72,7 +73,7 @@ async function describe(file: string, options: TypedOptions, context: CommandCon
     image: file,
     question,
     text,
-    model: options.model,
+    model: location,
     device: session.backend.device,
     seconds: { load: session.loadSeconds, answer: answered() },
     warnings: session.backend.warnings,

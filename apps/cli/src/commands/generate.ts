@@ -8,7 +8,7 @@ import { solverNames, type SolverName } from '@latte-flow/schedulers';
 import { Command } from 'commander';
 
 import { generationDefaults as defaults } from '../generation-defaults.ts';
-import { openModel, stopwatch } from '../model-session.ts';
+import { openModel, shippedModel, stopwatch } from '../model-session.ts';
 import { deviceFlag, deviceOption, finiteOption, integerOption, jsonFlag, modelFlag } from '../options.ts';
 import { outputFiles, requireWritable } from '../output-files.ts';
 import { ProgressLine } from '../progress-line.ts';
@@ -33,7 +33,7 @@ interface TypedOptions {
   readonly guidance: string;
   readonly solver: string;
   readonly count: string;
-  readonly model: string;
+  readonly model?: string;
   readonly device: string;
   readonly json?: boolean;
 }
@@ -88,9 +88,10 @@ async function writeImages(
 async function generate(prompt: string, options: TypedOptions, context: CommandContext): Promise<void> {
   const request = await readRequest(prompt, options);
   const { files, seed, steps, guidanceScale, solver, count } = request;
+  const location = options.model ?? shippedModel();
   const total = stopwatch();
   const progress = new ProgressLine(context.stderr, { quiet: options.json === true });
-  const session = await openModel({ location: options.model, device: request.device, progress }, context);
+  const session = await openModel({ location, device: request.device, progress }, context);
   using model = session.model;
 
   const sampled = stopwatch();
@@ -113,7 +114,7 @@ async function generate(prompt: string, options: TypedOptions, context: CommandC
       steps,
       guidance: guidanceScale,
       solver,
-      model: options.model,
+      model: location,
       device: session.backend.device,
       width,
       height,

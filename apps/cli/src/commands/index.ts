@@ -4,12 +4,14 @@ import type { CommandContext } from '../terminal.ts';
 import { describeCommand } from './describe.ts';
 import { generateCommand } from './generate.ts';
 import { inspectCommand } from './inspect.ts';
+import { trainCommand } from './train.ts';
 import { verifyCommand } from './verify.ts';
 
 /** The subcommands of `latte`, in the order of its help. */
 export const commands: readonly ((context: CommandContext) => Command)[] = [
   generateCommand,
   describeCommand,
+  trainCommand,
   inspectCommand,
   verifyCommand,
 ];

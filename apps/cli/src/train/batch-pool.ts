@@ -1,4 +1,3 @@
-import { LatteFlowError } from '@latte-flow/core';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 
@@ -10,8 +9,9 @@ const MAX_WORKERS = 8;
 /** Batches that each worker has in hand or in its queue. */
 const AHEAD = 2;
 
-/** Draws batches ahead of the training loop, in worker threads. Batch `index` is the same whichever thread makes it. */
+/** Draws the batches of a run. Batch `index` is the same whichever thread makes it. */
 export interface BatchPool extends AsyncDisposable {
+  /** The batch, the caller's from now on. Rejects once a thread has failed. */
   take(index: number): Promise<HostBatch>;
 }
 
@@ -19,55 +19,63 @@ function defaultWorkers(): number {
   return Math.max(0, Math.min(MAX_WORKERS, availableParallelism() - 1));
 }
 
-/** Beside this file, under the name that the source or the bundle has. */
+/** Beside this file, under the ending that the source or the bundle has. */
 function workerUrl(): URL {
   const extension = /\.[^.]+$/.exec(import.meta.url)![0];
   return new URL(`./batch-worker${extension}`, import.meta.url);
 }
 
+interface PendingBatch {
+  readonly promise: Promise<HostBatch>;
+  readonly resolve: (batch: HostBatch) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Worker threads that draw ahead of the training loop. */
 class ThreadPool implements BatchPool {
   readonly #workers: readonly Worker[];
-  readonly #waiting = new Map<number, { resolve: (batch: HostBatch) => void; reject: (error: Error) => void }>();
-  readonly #promises = new Map<number, Promise<HostBatch>>();
+  readonly #batches = new Map<number, PendingBatch>();
+  /** The first index that was not asked for yet. */
   #next: number | undefined;
+  #failure: Error | undefined;
 
   constructor(config: TrainingConfig, size: number) {
     this.#workers = Array.from({ length: size }, () => {
       const worker = new Worker(workerUrl(), { workerData: config });
-      worker.on('message', (reply: BatchReply) => this.#settle(reply));
-      worker.on('error', (error) => this.#fail(error));
+      worker.on('message', ({ index, batch }: BatchReply) => this.#batches.get(index)?.resolve(batch));
+      worker.on('error', (cause) => this.#fail(cause instanceof Error ? cause.message : String(cause), cause));
+      worker.on('exit', (code) => this.#fail(`exit code ${code}`));
       return worker;
     });
   }
 
-  take(index: number): Promise<HostBatch> {
+  async take(index: number): Promise<HostBatch> {
     this.#next ??= index;
     while (this.#next < index + this.#workers.length * AHEAD) this.#request(this.#next++);
-    const promise = this.#promises.get(index) ?? this.#request(index);
-    this.#promises.delete(index);
-    return promise;
+    const { promise } = this.#batches.get(index) ?? this.#request(index);
+    try {
+      return await promise;
+    } finally {
+      this.#batches.delete(index);
+    }
   }
 
-  #request(index: number): Promise<HostBatch> {
-    const promise = new Promise<HostBatch>((resolve, reject) => this.#waiting.set(index, { resolve, reject }));
-    // A batch that fails ahead of its turn is reported when it is taken.
+  #request(index: number): PendingBatch {
+    let settle: Pick<PendingBatch, 'resolve' | 'reject'>;
+    const promise = new Promise<HostBatch>((resolve, reject) => (settle = { resolve, reject }));
+    // A failure ahead of its turn is reported when the batch is taken.
     promise.catch(() => undefined);
-    this.#promises.set(index, promise);
-    this.#workers[index % this.#workers.length]!.postMessage(index);
-    return promise;
+    const pending = { promise, ...settle! };
+    this.#batches.set(index, pending);
+    if (this.#failure === undefined) this.#workers[index % this.#workers.length]!.postMessage(index);
+    else pending.reject(this.#failure);
+    return pending;
   }
 
-  #settle({ index, batch, error }: BatchReply): void {
-    const waiting = this.#waiting.get(index);
-    this.#waiting.delete(index);
-    if (batch !== undefined) waiting?.resolve(batch);
-    else waiting?.reject(failure(error ?? 'no reason given'));
-  }
-
-  #fail(error: unknown): void {
-    for (const { reject } of this.#waiting.values())
-      reject(failure(error instanceof Error ? error.message : String(error)));
-    this.#waiting.clear();
+  /** One lost thread ends the run: every batch that was not drawn yet fails. */
+  #fail(reason: string, cause?: unknown): void {
+    this.#failure ??= new Error(`a thread that draws batches stopped: ${reason}`, { cause });
+    for (const { reject } of this.#batches.values()) reject(this.#failure);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -75,19 +83,14 @@ class ThreadPool implements BatchPool {
   }
 }
 
-function failure(reason: string): LatteFlowError {
-  return new LatteFlowError('invalid-argument', {
-    where: 'train',
-    expected: 'a batch from the corpus',
-    got: reason,
-    remedy: 'Check the corpus and the training config.',
-  });
-}
-
-/** Opens the pool of a run: `config.workers` threads, or none, which draws batches where they are needed. */
+/**
+ * Opens the pool of a run: `config.workers` threads, or none, which draws batches where they are needed. The caller
+ * disposes of it.
+ * @throws LatteFlowError as `hostBatches`, before a thread is started
+ */
 export async function openBatchPool(config: TrainingConfig): Promise<BatchPool> {
+  const drawBatch = await hostBatches(config);
   const size = config.workers ?? defaultWorkers();
   if (size > 0) return new ThreadPool(config, size);
-  const make = await hostBatches(config);
-  return { take: async (index) => make(index), [Symbol.asyncDispose]: async () => undefined };
+  return { take: async (index) => drawBatch(index), [Symbol.asyncDispose]: async () => undefined };
 }

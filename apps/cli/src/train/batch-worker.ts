@@ -3,11 +3,10 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { hostBatches, type HostBatch } from './host-batches.ts';
 import type { TrainingConfig } from './training-config.ts';
 
-/** What goes back for each index asked for. */
+/** What goes back for each index asked for. A batch that cannot be drawn ends the thread with its error. */
 export interface BatchReply {
   readonly index: number;
-  readonly batch?: HostBatch;
-  readonly error?: string;
+  readonly batch: HostBatch;
 }
 
 /** The large arrays of a batch, to be moved instead of copied. */
@@ -17,15 +16,9 @@ function transferable(batch: HostBatch): ArrayBuffer[] {
 }
 
 const port = parentPort!;
-const ready = hostBatches(workerData as TrainingConfig);
+const drawBatch = await hostBatches(workerData as TrainingConfig);
 
 port.on('message', (index: number) => {
-  ready
-    .then((make) => {
-      const batch = make(index);
-      port.postMessage({ index, batch } satisfies BatchReply, transferable(batch));
-    })
-    .catch((error: unknown) => {
-      port.postMessage({ index, error: error instanceof Error ? error.message : String(error) } satisfies BatchReply);
-    });
+  const batch = drawBatch(index);
+  port.postMessage({ index, batch } satisfies BatchReply, transferable(batch));
 });

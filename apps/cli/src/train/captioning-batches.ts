@@ -1,5 +1,5 @@
 import { NoisePurpose, uniformNoise } from '@latte-flow/core';
-import { toRgbBytes } from '@latte-flow/model';
+import { DEFAULT_PROMPT_TEMPLATE, renderPrompt, toRgbBytes } from '@latte-flow/model';
 import type { ConversationTools } from '@latte-flow/vlm';
 import { captionBatch, encodeCaption, type CaptionBatch, type EncodedSample } from '@latte-flow/vlm/training';
 
@@ -12,9 +12,9 @@ import {
   type Draw,
   type SceneSource,
 } from '../corpus/index.ts';
-import { renderTrainingPrompt } from './prompt.ts';
 import type { TrainingConfig } from './training-config.ts';
 
+/** Standard deviation of the strongest noise on a corrupted picture, for pixels in [-1, 1]. */
 const MAX_NOISE = 0.35;
 
 /** A picture with a question about it and the answer; some pictures are blurred and noisy. */
@@ -30,10 +30,13 @@ function pictureSample(source: SceneSource, draw: Draw, tools: ConversationTools
   return encodeCaption({ image: { data: toRgbBytes(seen, size), ...size }, question, caption: answer }, tools);
 }
 
-/** A prompt as the generation stream will see it, to be repeated: teaches the backbone to read prompts without a picture. */
+/**
+ * A prompt to be repeated, in the template that generation streams use unless their config names another: teaches the
+ * backbone to read prompts without a picture.
+ */
 function textSample(source: SceneSource, draw: Draw, { tokenizer, config }: ConversationTools): EncodedSample {
   const caption = drawCaption(drawScene(source, draw).scene, draw);
-  const prompt = tokenizer.encode(renderTrainingPrompt(caption));
+  const prompt = tokenizer.encode(renderPrompt({ promptTemplate: DEFAULT_PROMPT_TEMPLATE }, caption));
   const ids = [...prompt, ...tokenizer.encode(caption), config.eosTokenId];
   return { ids, promptLength: prompt.length, patches: new Float32Array(0), grids: [] };
 }

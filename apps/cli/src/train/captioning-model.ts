@@ -9,9 +9,9 @@ import {
   type CaptionTensors,
 } from '@latte-flow/vlm/training';
 
-import { imageProcessorJson } from './host-batches.ts';
 import { jsonFile } from './json-file.ts';
 import type { LearnedModel } from './learned-model.ts';
+import { sceneProcessorJson } from './scene-processor.ts';
 import type { TrainingConfig } from './training-config.ts';
 
 const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json'];
@@ -39,7 +39,7 @@ export async function captioningModel({
       const store = await openFileStore(backbone);
       const files = new Map([
         ['config.json', jsonFile(model)],
-        ['preprocessor_config.json', jsonFile(imageProcessorJson(config.vision))],
+        ['preprocessor_config.json', jsonFile(sceneProcessorJson(config.vision))],
       ]);
       for (const name of TOKENIZER_FILES) files.set(name, await store.read(name));
       return files;

@@ -1,6 +1,7 @@
 import {
   disposeContext,
   generationStreamShapes,
+  LatteFlow,
   layerOfParameter,
   layersPerGroup,
   parseLatteFlowConfig,
@@ -27,16 +28,30 @@ function blockOf(name: string, config: LatteFlowConfig): string {
   return `group ${Math.floor(layer / perGroup)}`;
 }
 
-/** A generation stream over a frozen backbone (Couple), taught to draw scenes from their captions. */
-export async function flowModel({ model, seed, backbone: location }: TrainingConfig): Promise<LearnedModel<FlowBatch>> {
+/** A fresh, trainable stream over the backbone of a folder; the caller disposes of it. */
+async function freshLatteFlow(
+  { model, seed, backbone: location }: TrainingConfig,
+  signal: AbortSignal | undefined,
+): Promise<LatteFlow> {
   const config = parseLatteFlowConfig(model);
-  const backbone = await VisionLanguageModel.fromPretrained(location);
-  const values = initialiseGenerationStream(config, { seed, backbone: await backbone.parameters.download() });
-  const parameters = ParameterStore.upload(values, {
-    where: 'train',
-    expected: generationStreamShapes(config),
-    trainable: true,
-  });
+  const backbone = await VisionLanguageModel.fromPretrained(location, { signal });
+  let parameters: ParameterStore | undefined;
+  try {
+    const values = initialiseGenerationStream(config, { seed, backbone: await backbone.parameters.download() });
+    const expected = generationStreamShapes(config);
+    parameters = ParameterStore.upload(values, { where: 'train', expected, trainable: true });
+    return new LatteFlow(config, backbone, parameters);
+  } catch (error) {
+    parameters?.dispose();
+    backbone.dispose();
+    throw error;
+  }
+}
+
+/** A generation stream over a frozen backbone (Couple), taught to draw scenes from their captions. */
+export async function flowModel(training: TrainingConfig, signal?: AbortSignal): Promise<LearnedModel<FlowBatch>> {
+  const model = await freshLatteFlow(training, signal);
+  const { config, backbone, parameters } = model;
   const { latentChannels, latentSize } = config;
   return {
     parameters,
@@ -53,9 +68,6 @@ export async function flowModel({ model, seed, backbone: location }: TrainingCon
     },
     loss: (batch) => flowMatchingLoss(batch, parameters, config),
     files: async () => new Map([['config.json', jsonFile(serialiseLatteFlowConfig(config))]]),
-    [Symbol.dispose]() {
-      parameters.dispose();
-      backbone.dispose();
-    },
+    [Symbol.dispose]: () => model.dispose(),
   };
 }

@@ -70,7 +70,8 @@ const count = (json: Json, name: string, fallback?: number, min = 1) =>
 const amount = (json: Json, name: string, fallback?: number) =>
   requireFinite(WHERE, name, json[name] ?? fallback, { min: 0 });
 
-const KNOWN = [
+/** The keys of the file. */
+export const trainingConfigKeys: readonly string[] = [
   'task seed corpus backbone output model steps batch_size micro_batches learning_rate final_learning_rate warmup_steps',
   'betas weight_decay clip_norm ema_decay log_every save_every workers scenes corruption text_every prompt_dropout',
   'time_density',
@@ -79,28 +80,35 @@ const KNOWN = [
 /** @throws LatteFlowError `invalid-argument` naming the field that is missing, unknown or out of range. */
 export function parseTrainingConfig(json: unknown, file: string): TrainingConfig {
   if (!isObject(json)) refuse('a JSON object', describeValue(json), file);
-  const unknown = Object.keys(json).find((key) => !KNOWN.includes(key));
-  if (unknown !== undefined) refuse(`only the keys ${KNOWN.join(', ')}`, unknown, file);
+  const refuseUnknown = (part: Json, keys: readonly string[]) => {
+    const unknown = Object.keys(part).find((key) => !keys.includes(key));
+    if (unknown !== undefined) refuse(`only the keys ${keys.join(', ')}`, unknown, file);
+  };
+  refuseUnknown(json, trainingConfigKeys);
   const path = (name: string) => {
     const value = json[name];
     return typeof value === 'string'
       ? resolve(dirname(file), value)
       : refuse(`${name} to be a path`, describeValue(value), file);
   };
-  const part = (name: string): Json => {
-    const value = json[name] ?? {};
-    return isObject(value) ? value : refuse(`${name} to be an object`, describeValue(value), file);
+  const object = (name: string, value: unknown): Json =>
+    isObject(value) ? value : refuse(`${name} to be an object`, describeValue(value), file);
+  const part = (name: string, keys: readonly string[]): Json => {
+    const value = object(name, json[name] ?? {});
+    refuseUnknown(value, keys);
+    return value;
   };
   const betas = json['betas'] ?? [0.9, 0.99];
   if (!Array.isArray(betas) || betas.length !== 2) refuse('betas to be two numbers', describeValue(betas), file);
-  const [scenes, density] = [part('scenes'), part('time_density')];
+  const scenes = part('scenes', ['plain', 'pair']);
+  const density = part('time_density', ['name', 'mean', 'std']);
   return {
     task: requireOneOf(WHERE, 'task', json['task'], ['captioning', 'flow']),
     seed: count(json, 'seed', 0, 0),
     corpus: path('corpus'),
     backbone: path('backbone'),
     output: path('output'),
-    model: part('model'),
+    model: object('model', json['model']),
     steps: count(json, 'steps'),
     batchSize: count(json, 'batch_size'),
     microBatches: count(json, 'micro_batches', 1),

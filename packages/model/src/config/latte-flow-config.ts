@@ -46,7 +46,7 @@ export const PROMPT_SLOT = '{prompt}';
 export const DEFAULT_PROMPT_TEMPLATE = `<|im_start|>user\n${PROMPT_SLOT}<|im_end|>\n<|im_start|>assistant\n`;
 
 /** The rendered prompt: the template with `prompt` in its slot. */
-export function renderPrompt({ promptTemplate }: LatteFlowConfig, prompt: string): string {
+export function renderPrompt({ promptTemplate }: Pick<LatteFlowConfig, 'promptTemplate'>, prompt: string): string {
   return promptTemplate.replaceAll(PROMPT_SLOT, () => prompt);
 }
 

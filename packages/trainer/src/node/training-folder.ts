@@ -1,5 +1,6 @@
 import { openFileStore } from '@latte-flow/checkpoint';
 import { writeFile } from '@latte-flow/checkpoint/node';
+import { describeValue, LatteFlowError } from '@latte-flow/core';
 import { join } from 'node:path';
 
 import type { Trainer } from '../trainer.ts';
@@ -16,6 +17,23 @@ export async function saveTrainingState<Batch>(folder: string, trainer: Trainer<
   await writeFile(join(folder, STATE_FILE), encodeTrainingState(await trainer.state()));
 }
 
+async function readState(folder: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  try {
+    const store = await openFileStore(folder);
+    return await store.read(STATE_FILE, { signal });
+  } catch (cause) {
+    if (!LatteFlowError.isInstance(cause) || cause.code !== 'file-not-found') throw cause;
+    throw new LatteFlowError('file-not-found', {
+      where: 'resume',
+      expected: `a folder with ${STATE_FILE}`,
+      got: describeValue(folder),
+      remedy: 'Name the folder that a run saved its state in, or start a new run.',
+      data: { folder },
+      cause,
+    });
+  }
+}
+
 /**
  * Puts the saved state into the trainer, which must be of the same parameters, blocks and EMA setting.
  * @throws LatteFlowError `file-not-found`, `checkpoint-invalid` or `checkpoint-mismatch`.
@@ -25,6 +43,5 @@ export async function resume<Batch>(
   trainer: Trainer<Batch>,
   { signal }: { readonly signal?: AbortSignal } = {},
 ): Promise<void> {
-  const store = await openFileStore(folder);
-  await trainer.restore(decodeTrainingState(await store.read(STATE_FILE, { signal })));
+  await trainer.restore(decodeTrainingState(await readState(folder, signal)));
 }

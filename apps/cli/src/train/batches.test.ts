@@ -1,0 +1,108 @@
+import { mkdtemp, rm, truncate } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { writeTinyTraining, type TinyTraining } from '../../../../test/models/tiny-training.ts';
+import { openBatchPool } from './batch-pool.ts';
+import type { FlowHostBatch } from './flow-batches.ts';
+import { hostBatches, type HostBatch } from './host-batches.ts';
+import { parseTrainingConfig, type TrainingConfig } from './training-config.ts';
+
+let root: string;
+let tiny: TinyTraining;
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'latte-batches-'));
+  tiny = await writeTinyTraining(root);
+});
+afterAll(() => rm(root, { recursive: true }));
+
+type Task = TrainingConfig['task'];
+
+function configOf(task: Task, change: Record<string, unknown> = {}): TrainingConfig {
+  return parseTrainingConfig({ ...tiny.configs[task], ...change }, join(root, 'train.json'));
+}
+
+async function take(config: TrainingConfig, indices: readonly number[]): Promise<HostBatch[]> {
+  await using pool = await openBatchPool(config);
+  const batches: HostBatch[] = [];
+  for (const index of indices) batches.push(await pool.take(index));
+  return batches;
+}
+
+describe.each<Task>(['captioning', 'flow'])('%s', (task) => {
+  test('a batch is a pure function of its index, whichever thread draws it', async () => {
+    const inline = await take(configOf(task), [0, 1, 2, 3]);
+    expect(inline[0]).not.toEqual(inline[1]);
+    expect(await take(configOf(task, { workers: 2 }), [0, 1, 2, 3])).toEqual(inline);
+    // As after a resume: another first index.
+    expect(await take(configOf(task, { workers: 1 }), [2, 3])).toEqual(inline.slice(2));
+    expect(await take(configOf(task, { seed: 6 }), [0])).not.toEqual([inline[0]]);
+  });
+});
+
+test('captioning: every text_every-th batch is text alone', async () => {
+  const batches = await take(configOf('captioning'), [0, 1, 2, 3, 4, 5]);
+  expect(batches.map(({ inputs }) => inputs.grids.length)).toEqual([2, 2, 0, 2, 2, 0]);
+});
+
+describe('flow', () => {
+  test('groups take turns, and times lie in the interval of the group', async () => {
+    const batches = (await take(configOf('flow'), [0, 1, 2, 3])) as FlowHostBatch[];
+    expect(batches.map(({ group }) => group)).toEqual([0, 1, 0, 1]);
+    for (const { group, times } of batches) {
+      expect([...times].every((t) => t >= group / 2 && t < (group + 1) / 2)).toBe(true);
+    }
+  });
+
+  test('a share of the prompts is the null prompt', async () => {
+    const share = 0.25;
+    const count = 400;
+    const prompts = async (promptDropout: number) => {
+      const config = configOf('flow', { batch_size: count, prompt_dropout: promptDropout });
+      const { ids, mask, length } = (await hostBatches(config))(0).inputs;
+      return Array.from({ length: count }, (_, i) =>
+        ids
+          .subarray(i * length, (i + 1) * length)
+          .filter((_id, at) => mask[i * length + at] !== 0)
+          .join(),
+      );
+    };
+    const [none, some, all] = [await prompts(0), await prompts(share), await prompts(1)];
+    const nullPrompt = all[0]!;
+    expect([new Set(all).size, none.includes(nullPrompt)]).toEqual([1, false]);
+    const dropped = some.filter((prompt) => prompt === nullPrompt);
+    expect(some.filter((prompt, i) => prompt === none[i])).toHaveLength(count - dropped.length);
+    // Four standard deviations of a binomial draw.
+    expect(Math.abs(dropped.length / count - share)).toBeLessThan(4 * Math.sqrt((share * (1 - share)) / count));
+  });
+
+  test('refuses latents that are not the pixels of a scene', async () => {
+    const model = { ...(tiny.configs.flow['model'] as object), latent_size: 32 };
+    await expect(openBatchPool(configOf('flow', { model }))).rejects.toMatchObject({ code: 'shape-mismatch' });
+  });
+});
+
+test('a missing or broken corpus is refused before a thread starts', async () => {
+  await expect(openBatchPool(configOf('flow', { corpus: 'nowhere', workers: 1 }))).rejects.toThrow('npm run corpus');
+  const other = join(root, 'broken');
+  await writeTinyTraining(other);
+  await truncate(join(other, 'corpus/sprites.bin'), 100);
+  const broken = configOf('flow', { corpus: join(other, 'corpus'), workers: 1 });
+  await expect(openBatchPool(broken)).rejects.toMatchObject({ code: 'checkpoint-invalid' });
+});
+
+test('a thread that dies fails the batches that were asked for, and all later ones', async () => {
+  const other = join(root, 'vanishing');
+  await writeTinyTraining(other);
+  const config = configOf('flow', { corpus: join(other, 'corpus'), workers: 2 });
+  await using pool = await openBatchPool(config);
+  // Gone before the threads, which have just been started, read it.
+  await rm(join(other, 'corpus'), { recursive: true });
+  for (const index of [0, 1, 2, 40]) {
+    await expect(pool.take(index)).rejects.toThrow(
+      /a thread that draws batches stopped: readCorpus: expected a corpus/,
+    );
+  }
+});
