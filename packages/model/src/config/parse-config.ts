@@ -33,6 +33,12 @@ function text(json: Json, name: string, fallback: string): string {
   return typeof value === 'string' ? value : refuse(`${name} to be text`, describeValue(value), 'Correct config.json.');
 }
 
+function flag(json: Json, name: string, fallback: boolean): boolean {
+  const value = json[name] ?? fallback;
+  if (typeof value === 'boolean') return value;
+  return refuse(`${name} to be true or false`, describeValue(value), 'Correct config.json.');
+}
+
 function requireBoundaries(boundaries: readonly number[], groups: number): void {
   const ascending = boundaries.every((time, i) => i === 0 || time > boundaries[i - 1]!);
   if (boundaries.length === groups + 1 && boundaries[0] === 0 && boundaries.at(-1) === 1 && ascending) return;
@@ -69,6 +75,7 @@ export function parseLatteFlowConfig(source: unknown): LatteFlowConfig {
   requireDivides('2', 2, 'time_frequency_dim', timeFrequencyDim);
 
   const mropeSection = numbers(json, 'mrope_section');
+  mropeSection?.forEach((size, i) => requireInteger(WHERE, `mrope_section[${i}]`, size, { min: 0 }));
   const rotated = mropeSection?.reduce((sum, size) => sum + size, 0);
   if (rotated !== undefined && rotated !== headDim / 2) {
     refuse(
@@ -101,7 +108,7 @@ export function parseLatteFlowConfig(source: unknown): LatteFlowConfig {
     boundaries,
     timeFrequencyDim,
     residualAttention: requireOneOf(WHERE, 'residual_attention', json['residual_attention'] ?? 'scores', residualModes),
-    qkvBias: json['qkv_bias'] !== false,
+    qkvBias: flag(json, 'qkv_bias', true),
     promptTemplate,
     nullPrompt: text(json, 'null_prompt', promptTemplate.replaceAll(PROMPT_SLOT, '')),
   };

@@ -1,5 +1,7 @@
 import { encode } from 'fast-png';
 
+import { isLatin1, withInternationalText } from './png-text.ts';
+
 /** What a picture was made from; written into PNG files as text chunks. */
 export interface GenerationSettings {
   readonly prompt: string;
@@ -38,11 +40,16 @@ export class GeneratedImage {
     return this.settings.index;
   }
 
-  /** A PNG file whose text chunks hold the settings. */
+  /** A PNG file whose text chunks hold the settings: `tEXt`, and `iTXt` for a prompt beyond Latin-1. */
   toPng(): Uint8Array {
     const { data, width, height, settings } = this;
-    const text = Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, String(value)]));
-    return encode({ data, width, height, channels: 3, depth: 8, text });
+    const entries = Object.entries(settings).map(([key, value]): [string, string] => [key, String(value)]);
+    const text = Object.fromEntries(entries.filter(([, value]) => isLatin1(value)));
+    const png = encode({ data, width, height, channels: 3, depth: 8, text });
+    return withInternationalText(
+      png,
+      entries.filter(([, value]) => !isLatin1(value)),
+    );
   }
 
   toBlob(): Blob {

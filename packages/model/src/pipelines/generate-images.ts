@@ -56,7 +56,17 @@ const WHERE = 'generateImages';
 const DEFAULTS = { steps: 20, guidanceScale: 3, solver: 'euler', seed: 0, count: 1 };
 
 function requirePrompts(prompt: string | readonly string[], count: number): readonly string[] {
-  const prompts = typeof prompt === 'string' ? new Array<string>(count).fill(prompt) : prompt;
+  const isList = typeof prompt === 'object' && prompt !== null;
+  const prompts = isList ? prompt : new Array<string>(count).fill(prompt);
+  if (isList && count !== DEFAULTS.count && count !== prompts.length) {
+    refuseArgument({
+      where: WHERE,
+      expected: `as many images as prompts, ${prompts.length}`,
+      got: `count ${count}`,
+      remedy: 'Leave count out: a list of prompts gives one image each.',
+      data: { count },
+    });
+  }
   for (const text of prompts.length === 0 ? [''] : prompts) {
     if (typeof text === 'string' && text.trim() !== '') continue;
     refuseArgument({
@@ -77,18 +87,21 @@ function initialNoise({ config }: LatteFlow, seed: number, count: number): Tenso
   return tensor(values, [count, ...shape]);
 }
 
+function encodeBranch(model: LatteFlow, prompts: readonly string[], branch: Branch): PromptContext {
+  if (branch === 'conditional') return model.encodePrompts(prompts);
+  const single = model.encodeRendered([model.config.nullPrompt]);
+  try {
+    return repeatContext(single, prompts.length);
+  } finally {
+    disposeContext(single);
+  }
+}
+
 /** Contexts of the branches that guidance needs, stacked along the batch in their order. */
 function encodeBranches(model: LatteFlow, prompts: readonly string[], branches: readonly Branch[]): PromptContext {
-  const contexts = branches.map((branch) => {
-    if (branch === 'conditional') return model.encodePrompts(prompts);
-    const single = model.encodeRendered([model.config.nullPrompt]);
-    try {
-      return repeatContext(single, prompts.length);
-    } finally {
-      disposeContext(single);
-    }
-  });
+  const contexts: PromptContext[] = [];
   try {
+    for (const branch of branches) contexts.push(encodeBranch(model, prompts, branch));
     return concatContexts(contexts);
   } finally {
     contexts.forEach(disposeContext);
