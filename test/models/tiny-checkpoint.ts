@@ -50,8 +50,12 @@ const stream = parseLatteFlowConfig({
 export async function writeTinyCheckpoint(folder: string): Promise<void> {
   const vlm = initialiseParameters(backbone, 1);
   const parameters = initialiseGenerationStream(stream, { seed: 2, backbone: vlm });
-  const head = parameters.get('head.weight')!;
-  parameters.set('head.weight', { ...head, values: normalNoise(head.values.length, { seed: 3 }).map((x) => 0.1 * x) });
+  for (const [i, name] of [...parameters.keys()].entries()) {
+    // What starts at zero would hide everything behind it: attention, MLP, gates, prompt and time.
+    if (!/modulation|residual_gate|^head\./.test(name)) continue;
+    const { shape, values } = parameters.get(name)!;
+    parameters.set(name, { shape, values: normalNoise(values.length, { seed: 3, image: i }).map((x) => 0.1 * x) });
+  }
   const json = (value: unknown): string => JSON.stringify(value, null, 1);
   await mkdir(dirname(folder), { recursive: true });
   await writeFolder(folder, {

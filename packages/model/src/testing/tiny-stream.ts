@@ -41,7 +41,7 @@ export function randomParameters(config: LatteFlowConfig): Map<string, Parameter
 }
 
 /** A context of one row for each list of visible (1) and hidden (0) tokens. */
-export function randomContext(config: LatteFlowConfig, mask: readonly number[][], stream: number): PromptContext {
+export function randomContext(config: LatteFlowConfig, mask: number[][], stream: number): PromptContext {
   const tokens = mask[0]!.length;
   const shape = [mask.length, config.numKvHeads, tokens, config.headDim];
   return {
