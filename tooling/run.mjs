@@ -22,6 +22,8 @@ const jobs = {
   build: ['tooling/build/index.ts'],
   format: ['node_modules/oxfmt/bin/oxfmt'],
   corpus: [source, 'tooling/corpus/build.ts'],
+  'train-bundle': ['tooling/train-bundle/index.ts'],
+  'emoji-checkpoint': [source, 'tooling/emoji/index.ts'],
 };
 
 const nodePath = join(root, 'node_modules/node/bin', process.platform === 'win32' ? 'node.exe' : 'node');

@@ -1,6 +1,6 @@
 import { encodeSafetensors } from '@latte-flow/checkpoint';
 import { writeFolder } from '@latte-flow/checkpoint/node';
-import { isAbort, type OnProgress } from '@latte-flow/core';
+import { isAbort, type OnProgress, type Progress } from '@latte-flow/core';
 import { constantSchedule, cosineSchedule, Trainer, type TrainingRecord } from '@latte-flow/trainer';
 import { logToFile, resume, saveTrainingState } from '@latte-flow/trainer/node';
 import { rm } from 'node:fs/promises';
@@ -88,8 +88,10 @@ async function runTraining<Batch>(
       loss = record.loss;
       onLog?.(record);
     },
-    // The trainer counts to the next save, people to the end.
-    onProgress: onProgress && ((progress: Parameters<OnProgress>[0]) => onProgress({ ...progress, steps })),
+    // The trainer counts to the next save and knows its own losses only; people want the end of all and the last loss.
+    onProgress({ metrics = loss === undefined ? undefined : { loss }, ...progress }: Progress) {
+      onProgress?.({ ...progress, steps, metrics });
+    },
   };
   // Once even where all steps are made: a run killed after its last state has yet to write the checkpoint.
   do {
