@@ -1,5 +1,5 @@
-import { describeValue, LatteFlowError, requireOneOf, throwIfAborted } from '@latte-flow/core';
-import { backend, enableProdMode, env, getBackend, ready, setBackend } from '@tensorflow/tfjs-core';
+import { LatteFlowError, requireOneOf, throwIfAborted } from '@latte-flow/core';
+import { backend, enableProdMode, env, setBackend } from '@tensorflow/tfjs-core';
 
 import { uploadDirectly } from './direct-upload.ts';
 import { deviceOptions, devicePreference, type Device, type DeviceOption } from './device.ts';
@@ -60,24 +60,11 @@ async function start(platform: Platform, device: Device, { automatic, wasmPaths 
       remedy: 'Ask for device webgpu by name to use it all the same.',
     });
   }
-  try {
-    await loadBackend(device, wasmPaths);
-  } catch (cause) {
-    const name = `@tensorflow/tfjs-backend-${device}`;
-    const reason = `no package ${name} that could be loaded`;
-    throw unavailable(device, {
-      code: 'dependency-missing',
-      reason,
-      remedy: `Install the npm package ${name}.`,
-      cause,
-    });
-  }
-  const works = await setBackend(device);
-  await ready();
-  if (!works || getBackend() !== device) {
+  await loadBackend(device, wasmPaths);
+  if (!(await setBackend(device))) {
     throw unavailable(device, {
       code: 'backend-unavailable',
-      reason: `a backend that failed to start (${describeValue(getBackend())} is active)`,
+      reason: 'a backend that failed to start',
       remedy:
         device === 'wasm'
           ? 'In a browser, serve the .wasm files of @tensorflow/tfjs-backend-wasm and name their folder as wasmPaths.'

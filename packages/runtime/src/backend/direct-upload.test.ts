@@ -54,7 +54,7 @@ describe('direct uploads', () => {
   webgpuTest('into buffers that are freed and used again keep their order, and memory stays where it was', async () => {
     await bootBackend({ device: 'webgpu' });
     const size = 5;
-    const steps = 3000;
+    const steps = 2000;
     /** Different at every step, exact in float32, as are all sums below. */
     const drawn = (step: number) => Float32Array.from({ length: size }, (_, i) => ((step * 37 + i * 11) % 64) - 32);
     const run = async (count: number): Promise<number[]> => {

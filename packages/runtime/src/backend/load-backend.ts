@@ -1,3 +1,4 @@
+import { LatteFlowError } from '@latte-flow/core';
 import { engine } from '@tensorflow/tfjs-core';
 
 import type { Device } from './device.ts';
@@ -12,14 +13,46 @@ export type WasmPaths =
       Record<'tfjs-backend-wasm.wasm' | 'tfjs-backend-wasm-simd.wasm' | 'tfjs-backend-wasm-threaded-simd.wasm', string>
     >;
 
-/** Imports the TensorFlow.js backend package of the device, which registers it. Literal specifiers, so that bundlers see them. */
-export async function loadBackend(device: Device, wasmPaths?: WasmPaths): Promise<void> {
+/** Literal specifiers, so that bundlers see them. */
+async function importBackend(device: Device): Promise<void> {
   if (device === 'webgpu') await import('@tensorflow/tfjs-backend-webgpu');
-  else if (device === 'cpu') await import('@tensorflow/tfjs-backend-cpu');
-  else {
-    const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
-    const hasStarted = 'wasm' in engine().registry;
-    if (wasmPaths === undefined || hasStarted) return;
+  else if (device === 'wasm') await import('@tensorflow/tfjs-backend-wasm');
+  else await import('@tensorflow/tfjs-backend-cpu');
+}
+
+async function applyWasmPaths(wasmPaths: WasmPaths): Promise<void> {
+  const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
+  try {
     setWasmPaths(typeof wasmPaths === 'string' ? wasmPaths.replace(/\/?$/, '/') : { ...wasmPaths });
+  } catch (cause) {
+    throw new LatteFlowError('backend-unavailable', {
+      where: 'bootBackend',
+      expected: 'a WASM backend that takes wasmPaths',
+      got: 'one that failed to start before, or paths that lack a file',
+      remedy: 'Name the folder of all .wasm files at the first call; reload the page after a failed one.',
+      cause,
+    });
   }
+}
+
+/**
+ * Imports the TensorFlow.js backend package of the device, which registers it.
+ * @throws LatteFlowError `dependency-missing` or `backend-unavailable`
+ */
+export async function loadBackend(device: Device, wasmPaths?: WasmPaths): Promise<void> {
+  try {
+    await importBackend(device);
+  } catch (cause) {
+    const name = `@tensorflow/tfjs-backend-${device}`;
+    throw new LatteFlowError('dependency-missing', {
+      where: 'bootBackend',
+      expected: `a working ${device} device`,
+      got: `no package ${name} that could be loaded`,
+      remedy: `Install the npm package ${name}.`,
+      data: { device },
+      cause,
+    });
+  }
+  const hasStarted = 'wasm' in engine().registry;
+  if (device === 'wasm' && wasmPaths !== undefined && !hasStarted) await applyWasmPaths(wasmPaths);
 }
