@@ -22,8 +22,8 @@ export interface UploadOptions {
   readonly where: string;
   /** Names and shapes that the model's config asks for; anything missing, extra or misshapen is refused. */
   readonly expected?: ReadonlyMap<string, Shape>;
-  /** True makes `tf.Variable`s, which a trainer can update. Default false. */
-  readonly trainable?: boolean;
+  /** True makes `tf.Variable`s, which a trainer can update; a function decides by name. Default false. */
+  readonly trainable?: boolean | ((name: string) => boolean);
 }
 
 function mismatch(where: string, expected: string, got: string, data: Record<string, unknown>): LatteFlowError {
@@ -85,7 +85,8 @@ export class ParameterStore implements ParameterScope, Disposable {
     const tensors = new Map<string, Tensor>();
     for (const [name, { shape, values: data }] of values) {
       const upload = () => tensor(data, [...shape], 'float32');
-      tensors.set(name, trainable ? tidy(() => variable(upload(), true)) : keep(upload()));
+      const isTrainable = typeof trainable === 'function' ? trainable(name) : trainable;
+      tensors.set(name, isTrainable ? tidy(() => variable(upload(), true)) : keep(upload()));
     }
     return new ParameterStore(tensors);
   }
