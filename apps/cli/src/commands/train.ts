@@ -30,10 +30,13 @@ CONFIG is a JSON file; its paths start at its folder.
   log_every           (20) steps
   save_every          (500) steps
   workers             threads that draw batches (cores - 1, at most 8); 0 draws them between the steps
-  scenes              { plain (0.5): share with one large object on white, pair (0.1): share with two objects }
+  scenes              { plain (0.5): share with one large object on white, pair (0.1): share with two objects,
+                      concepts, styles (all): labels and style names of the corpus to draw }
   corruption          (0) captioning: share of pictures with noise and blur
   text_every          (0) captioning: every so many batches, one of text alone
   prompt_dropout      (0.1) flow: share of prompts replaced by the null prompt, for guidance
+  initial             flow: folder of a stream to start from (a fresh replica of the backbone)
+  groups              flow: expert groups to train, e.g. [0, 1] (all and the shared parts); the rest stays as it is
   time_density        flow: { name: uniform (default) or logit_normal, mean (0), std (1) }
 
 Ctrl-C saves the state; --resume goes on from the last one saved, with the same losses as a run that never stopped.

@@ -56,6 +56,23 @@ describe('flow', () => {
     }
   });
 
+  test('a group sees the same batches whichever groups are trained beside it', async () => {
+    const together = await take(configOf('flow'), [0, 1, 2, 3, 4, 5]);
+    expect(await take(configOf('flow', { groups: [1] }), [0, 1, 2])).toEqual([together[1], together[3], together[5]]);
+    expect(await take(configOf('flow', { groups: [0] }), [0, 1, 2])).toEqual([together[0], together[2], together[4]]);
+  });
+
+  test('scenes keep to the concepts and styles asked for; an unknown concept is refused', async () => {
+    const captions = new Set<string>();
+    const config = configOf('flow', { scenes: { concepts: ['red square'], styles: ['flat'], plain: 1, pair: 0 } });
+    for (const index of [0, 1, 2, 3]) captions.add(((await hostBatches(config))(index) as FlowHostBatch).images.join());
+    expect(captions.size).toBe(1);
+    const unknown = configOf('flow', { scenes: { concepts: ['violet square'] } });
+    await expect(hostBatches(unknown)).rejects.toThrow(
+      'scenes.concepts to be labels of the corpus, got "violet square"',
+    );
+  });
+
   test('a share of the prompts is the null prompt', async () => {
     const share = 0.25;
     const count = 400;

@@ -1,5 +1,5 @@
 import { NoisePurpose, normalNoise, uniformNoise } from '@latte-flow/core';
-import { drawGroupTimes, expertGroups, groupOfMicroBatch } from '@latte-flow/expert-router';
+import { drawGroupTimes, expertGroups, type ExpertGroups } from '@latte-flow/expert-router';
 import { renderPrompt, type LatteFlowConfig } from '@latte-flow/model';
 import { logitNormalDensity, uniformDensity, type TimeDensity } from '@latte-flow/schedulers';
 import { padIds, type ModelInputs, type TextTokenizer } from '@latte-flow/vlm';
@@ -31,7 +31,20 @@ export function timeDensityOf({ name, mean, std }: TrainingConfig['timeDensity']
   return name === 'uniform' ? uniformDensity : logitNormalDensity({ mean, std });
 }
 
-/** Batch `index` of a flow run, on the host: a pure function of its arguments. Groups take turns. */
+/**
+ * Which group batch `index` of a run trains, and which batch of a run over all groups that is: those that are trained take
+ * turns.
+ */
+export function turnOf(
+  index: number,
+  { groups: count }: ExpertGroups,
+  trained: readonly number[] = Array.from({ length: count }, (_, group) => group),
+): { group: number; draw: number } {
+  const group = trained[index % trained.length]!;
+  return { group, draw: Math.floor(index / trained.length) * count + group };
+}
+
+/** Batch `index` of a flow run, on the host: a pure function of its arguments. */
 export function flowHostBatch(
   index: number,
   { config, stream, source, tokenizer, padTokenId }: FlowBatchTools,
@@ -39,23 +52,23 @@ export function flowHostBatch(
   const { seed, batchSize, promptDropout, timeDensity } = config;
   const { numLayers: layers, numGroups, boundaries } = stream;
   const groups = expertGroups({ layers, groups: numGroups, boundaries });
-  const group = groupOfMicroBatch(groups, index);
-  const { scenes, images } = drawScenes(source, { seed, first: index * batchSize, count: batchSize });
-  const dropped = uniformNoise(batchSize, { seed, image: index, purpose: NoisePurpose.dropout });
+  const { group, draw } = turnOf(index, groups, config.groups);
+  const { scenes, images } = drawScenes(source, { seed, first: draw * batchSize, count: batchSize });
+  const dropped = uniformNoise(batchSize, { seed, image: draw, purpose: NoisePurpose.dropout });
   const prompts = scenes.map((scene, i) =>
     dropped[i]! < promptDropout
       ? stream.nullPrompt
-      : renderPrompt(stream, drawCaption(scene, { seed, index: index * batchSize + i })),
+      : renderPrompt(stream, drawCaption(scene, { seed, index: draw * batchSize + i })),
   );
   const padded = padIds(
     prompts.map((prompt) => tokenizer.encode(prompt)),
     { side: 'right', padTokenId, multipleOf: 8 },
   );
-  const uniforms = uniformNoise(batchSize, { seed, image: index, purpose: NoisePurpose.time });
+  const uniforms = uniformNoise(batchSize, { seed, image: draw, purpose: NoisePurpose.time });
   return {
     group,
     images,
-    noise: normalNoise(images.length, { seed, image: index, purpose: NoisePurpose.data }),
+    noise: normalNoise(images.length, { seed, image: draw, purpose: NoisePurpose.data }),
     times: drawGroupTimes(groups, { group, density: timeDensityOf(timeDensity), uniforms }),
     inputs: { ...padded, grids: [] },
   };

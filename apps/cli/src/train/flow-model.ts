@@ -1,3 +1,5 @@
+import { openFileStore, readWeights, toFloat32 } from '@latte-flow/checkpoint';
+import { requireInteger } from '@latte-flow/core';
 import {
   disposeContext,
   generationStreamShapes,
@@ -9,7 +11,7 @@ import {
   type LatteFlowConfig,
 } from '@latte-flow/model';
 import { flowMatchingLoss, initialiseGenerationStream, type FlowBatch } from '@latte-flow/model/training';
-import { ParameterStore } from '@latte-flow/runtime';
+import { ParameterStore, type ParameterValues } from '@latte-flow/runtime';
 import { VisionLanguageModel } from '@latte-flow/vlm';
 import { dispose, tensor } from '@tensorflow/tfjs-core';
 
@@ -28,18 +30,38 @@ function blockOf(name: string, config: LatteFlowConfig): string {
   return `group ${Math.floor(layer / perGroup)}`;
 }
 
-/** A fresh, trainable stream over the backbone of a folder; the caller disposes of it. */
-async function freshLatteFlow(
-  { model, seed, backbone: location }: TrainingConfig,
-  signal: AbortSignal | undefined,
-): Promise<LatteFlow> {
+/** The values that a run starts from: those of a checkpoint, or a replica of the backbone with new parts. */
+async function startingValues(
+  { initial, seed }: TrainingConfig,
+  { config, backbone }: { config: LatteFlowConfig; backbone: VisionLanguageModel },
+): Promise<ReadonlyMap<string, ParameterValues>> {
+  if (initial === undefined) {
+    return initialiseGenerationStream(config, { seed, backbone: await backbone.parameters.download() });
+  }
+  const weights = await readWeights(await openFileStore(initial));
+  return new Map([...weights].map(([name, view]) => [name, { shape: view.shape, values: toFloat32(view, { name }) }]));
+}
+
+/** Which parameters a run trains. */
+function trainableOf({ groups }: TrainingConfig, config: LatteFlowConfig): (name: string) => boolean {
+  if (groups === undefined) return () => true;
+  for (const group of groups) requireInteger('train', 'groups', group, { min: 0, max: config.numGroups - 1 });
+  return (name) => {
+    const layer = layerOfParameter(name);
+    return layer !== undefined && groups.includes(Math.floor(layer / layersPerGroup(config)));
+  };
+}
+
+/** A trainable stream over the backbone of a folder; the caller disposes of it. */
+async function startingLatteFlow(training: TrainingConfig, signal: AbortSignal | undefined): Promise<LatteFlow> {
+  const { model, backbone: location } = training;
   const config = parseLatteFlowConfig(model);
   const backbone = await VisionLanguageModel.fromPretrained(location, { signal });
   let parameters: ParameterStore | undefined;
   try {
-    const values = initialiseGenerationStream(config, { seed, backbone: await backbone.parameters.download() });
+    const values = await startingValues(training, { config, backbone });
     const expected = generationStreamShapes(config);
-    parameters = ParameterStore.upload(values, { where: 'train', expected, trainable: true });
+    parameters = ParameterStore.upload(values, { where: 'train', expected, trainable: trainableOf(training, config) });
     return new LatteFlow(config, backbone, parameters);
   } catch (error) {
     parameters?.dispose();
@@ -50,7 +72,7 @@ async function freshLatteFlow(
 
 /** A generation stream over a frozen backbone (Couple), taught to draw scenes from their captions. */
 export async function flowModel(training: TrainingConfig, signal?: AbortSignal): Promise<LearnedModel<FlowBatch>> {
-  const model = await freshLatteFlow(training, signal);
+  const model = await startingLatteFlow(training, signal);
   const { config, backbone, parameters } = model;
   const { latentChannels, latentSize } = config;
   return {

@@ -1,10 +1,10 @@
 import { openFileStore, readJson } from '@latte-flow/checkpoint';
-import { requireShape } from '@latte-flow/core';
+import { describeValue, refuseArgument, requireShape } from '@latte-flow/core';
 import { parseLatteFlowConfig } from '@latte-flow/model';
 import { createTokenizer, parseImageProcessorConfig, parseVisionLanguageConfig } from '@latte-flow/vlm';
 import type { CaptionBatch } from '@latte-flow/vlm/training';
 
-import { readCorpus, SCENE_SIZE, sceneSource } from '../corpus/index.ts';
+import { readCorpus, SCENE_SIZE, sceneSource, type Corpus } from '../corpus/index.ts';
 import { captioningHostBatch } from './captioning-batches.ts';
 import { flowHostBatch, type FlowHostBatch } from './flow-batches.ts';
 import { sceneProcessorJson } from './scene-processor.ts';
@@ -16,14 +16,34 @@ export type HostBatch = CaptionBatch | FlowHostBatch;
 /** Makes batch `index` of a run. */
 export type DrawBatch = (index: number) => HostBatch;
 
+/** The code points of concepts by their labels. */
+function codePointsOf({ sprites }: Corpus, labels: readonly string[]): string[] {
+  return labels.map((label) => {
+    const sprite = sprites.find((candidate) => candidate.label === label);
+    if (sprite !== undefined) return sprite.codePoint;
+    return refuseArgument({
+      where: 'train',
+      expected: 'scenes.concepts to be labels of the corpus',
+      got: describeValue(label),
+      remedy: 'Take labels from corpus.json.',
+    });
+  });
+}
+
 /**
  * Reads corpus and tokenizer, and checks the model's config against them.
  * @throws LatteFlowError for a corpus, tokenizer or model config that is missing or wrong
  */
 export async function hostBatches(config: TrainingConfig): Promise<DrawBatch> {
   const corpus = await readCorpus(config.corpus);
-  const { plain: plainShare, pair: pairShare } = config.scenes;
-  const source = sceneSource(corpus, { splits: ['train'], plainShare, pairShare });
+  const { plain: plainShare, pair: pairShare, concepts, styles } = config.scenes;
+  const source = sceneSource(corpus, {
+    splits: ['train'],
+    plainShare,
+    pairShare,
+    concepts: concepts && codePointsOf(corpus, concepts),
+    styles,
+  });
   const store = await openFileStore(config.backbone);
   const tokenizer = createTokenizer({
     tokenizer: await readJson(store, 'tokenizer.json'),

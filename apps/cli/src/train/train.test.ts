@@ -2,6 +2,7 @@ import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { parseSafetensors } from '@latte-flow/checkpoint';
 import { generateImages, LatteFlow } from '@latte-flow/model';
 import { bootBackend } from '@latte-flow/runtime';
 import type { TrainingRecord } from '@latte-flow/trainer';
@@ -88,6 +89,21 @@ test('a trained backbone answers, and a stream trained over it draws', async () 
     const { images } = await generateImages(model, 'a red square', { steps: 2, guidanceScale: 1 });
     expect(images[0]).toMatchObject({ width: 64, height: 64 });
   }
+  expect(memory().numTensors).toBe(tensors);
+});
+
+test('groups trained from a checkpoint leave everything else as it was', async () => {
+  const { checkpoint } = await train(configOf('flow', { output: 'experts/first', steps: 2 }));
+  const change = { output: 'experts/second', initial: 'experts/first/checkpoint', groups: [1], steps: 2 };
+  const second = await train(configOf('flow', change));
+  const read = async (folder: string) => parseSafetensors(await readFile(join(folder, 'model.safetensors'))).tensors;
+  const [before, after] = [await read(checkpoint), await read(second.checkpoint)];
+  const changed = [...before].filter(([name, { bytes }]) => !Buffer.from(bytes).equals(after.get(name)!.bytes));
+  expect(changed.length).toBeGreaterThan(0);
+  expect(changed.every(([name]) => /^layers\.[23]\./.test(name))).toBe(true);
+  expect([...after.keys()].sort()).toEqual([...before.keys()].sort());
+  const refused = train(configOf('flow', { ...change, groups: [2], output: 'refused' }));
+  await expect(refused).rejects.toThrow('expected groups to be an integer in [0, 1], got 2');
   expect(memory().numTensors).toBe(tensors);
 });
 

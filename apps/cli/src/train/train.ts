@@ -55,13 +55,14 @@ function trainerOf<Batch>(model: LearnedModel<Batch>, pool: BatchPool, config: T
   });
 }
 
-/** Replaces the checkpoint by the averaged weights, float16, and the model's other files. */
+/** Replaces the checkpoint by the averaged weights, those that were not trained, all float16, and the model's other files. */
 async function writeCheckpoint<Batch>(
   folder: string,
   model: LearnedModel<Batch>,
   trainer: Trainer<Batch>,
 ): Promise<void> {
-  const weights = encodeSafetensors(await trainer.emaParameters(), { dtype: 'float16' });
+  const values = new Map([...(await model.parameters.download()), ...(await trainer.emaParameters())]);
+  const weights = encodeSafetensors(values, { dtype: 'float16' });
   await writeFolder(folder, new Map([...(await model.files()), ['model.safetensors', weights]]));
 }
 

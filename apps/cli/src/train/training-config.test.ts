@@ -46,7 +46,9 @@ test.each([
   [{ prompt_dropout: 2 }, 'expected prompt_dropout to be a finite number in [0, 1], got 2'],
   [{ workers: -1 }, 'expected workers to be an integer >= 0'],
   [{ scenes: [] }, 'expected scenes to be an object'],
-  [{ scenes: { pairs: 0.1 } }, 'expected only the keys plain, pair, got pairs'],
+  [{ scenes: { pairs: 0.1 } }, 'expected only the keys plain, pair, concepts, styles, got pairs'],
+  [{ scenes: { styles: [] } }, 'expected scenes.styles to be a list'],
+  [{ groups: [-1] }, 'expected groups[0] to be an integer >= 0'],
   [{ time_density: { name: 'cosine' } }, 'expected time_density.name to be one of uniform, logit_normal'],
   [{ batchSize: 4 }, 'got batchSize. Correct /runs/flow.json.'],
 ])('refuses %j', (change, message) => {

@@ -5,12 +5,16 @@ import { dirname, resolve } from 'node:path';
 /** What a run teaches: a vision-language model to answer, or a generation stream over a frozen one to draw. */
 export type TrainingTask = 'captioning' | 'flow';
 
-/** Shares of the scenes that a run draws from the corpus. */
-export interface SceneShares {
+/** The scenes that a run draws from the corpus. */
+export interface SceneChoice {
   /** Plain scenes: white background, one large object in the centre. */
   readonly plain: number;
   /** Scenes of two objects. */
   readonly pair: number;
+  /** Labels of the concepts to draw. Default: all of the corpus. */
+  readonly concepts?: readonly string[];
+  /** Styles to draw. Default: all of the corpus. */
+  readonly styles?: readonly string[];
 }
 
 /** One training run; `train.json` spells it in snake_case. Paths are absolute after reading. */
@@ -40,13 +44,21 @@ export interface TrainingConfig {
   readonly saveEvery: number;
   /** Threads that draw batches; 0 draws them in the main thread. Default: one less than the cores, at most 8. */
   readonly workers?: number;
-  readonly scenes: SceneShares;
+  readonly scenes: SceneChoice;
   /** `captioning`: share of pictures that get noise and blur, so that the model reads imperfect ones too. */
   readonly corruption: number;
   /** `captioning`: every so many batches, one of text alone. 0 = never. */
   readonly textEvery: number;
   /** `flow`: share of prompts that are replaced by the null prompt, for guidance. */
   readonly promptDropout: number;
+  /** `flow`: the folder of a stream whose weights the run starts from. Default: a fresh replica of the backbone. */
+  readonly initial?: string;
+  /**
+   * `flow`: the groups whose layers are trained; other groups and the parts that all groups share stay as they are. Group
+   * k sees the same batches whichever groups are trained beside it, so that experts can be trained apart. Default: all,
+   * and the shared parts.
+   */
+  readonly groups?: readonly number[];
   /** `flow`: density of the training times. */
   readonly timeDensity: { readonly name: 'uniform' | 'logit_normal'; readonly mean: number; readonly std: number };
 }
@@ -74,7 +86,7 @@ const amount = (json: Json, name: string, fallback?: number) =>
 export const trainingConfigKeys: readonly string[] = [
   'task seed corpus backbone output model steps batch_size micro_batches learning_rate final_learning_rate warmup_steps',
   'betas weight_decay clip_norm ema_decay log_every save_every workers scenes corruption text_every prompt_dropout',
-  'time_density',
+  'initial groups time_density',
 ].flatMap((line) => line.split(' '));
 
 /** @throws LatteFlowError `invalid-argument` naming the field that is missing, unknown or out of range. */
@@ -100,7 +112,14 @@ export function parseTrainingConfig(json: unknown, file: string): TrainingConfig
   };
   const betas = json['betas'] ?? [0.9, 0.99];
   if (!Array.isArray(betas) || betas.length !== 2) refuse('betas to be two numbers', describeValue(betas), file);
-  const scenes = part('scenes', ['plain', 'pair']);
+  const list = <T>(value: unknown, name: string, item: (value: unknown, name: string) => T): T[] | undefined => {
+    if (value === undefined) return undefined;
+    if (!Array.isArray(value) || value.length === 0) return refuse(`${name} to be a list`, describeValue(value), file);
+    return value.map((element, i) => item(element, `${name}[${i}]`));
+  };
+  const text = (value: unknown, name: string) =>
+    typeof value === 'string' ? value : refuse(`${name} to be text`, describeValue(value), file);
+  const scenes = part('scenes', ['plain', 'pair', 'concepts', 'styles']);
   const density = part('time_density', ['name', 'mean', 'std']);
   return {
     task: requireOneOf(WHERE, 'task', json['task'], ['captioning', 'flow']),
@@ -122,10 +141,17 @@ export function parseTrainingConfig(json: unknown, file: string): TrainingConfig
     logEvery: count(json, 'log_every', 20),
     saveEvery: count(json, 'save_every', 500),
     workers: json['workers'] === undefined ? undefined : count(json, 'workers', 0, 0),
-    scenes: { plain: share(scenes, 'plain', 0.5), pair: share(scenes, 'pair', 0.1) },
+    scenes: {
+      plain: share(scenes, 'plain', 0.5),
+      pair: share(scenes, 'pair', 0.1),
+      concepts: list(scenes['concepts'], 'scenes.concepts', text),
+      styles: list(scenes['styles'], 'scenes.styles', text),
+    },
     corruption: share(json, 'corruption', 0),
     textEvery: count(json, 'text_every', 0, 0),
     promptDropout: share(json, 'prompt_dropout', 0.1),
+    initial: json['initial'] === undefined ? undefined : path('initial'),
+    groups: list(json['groups'], 'groups', (value, name) => requireInteger(WHERE, name, value, { min: 0 })),
     timeDensity: {
       name: requireOneOf(WHERE, 'time_density.name', density['name'] ?? 'uniform', ['uniform', 'logit_normal']),
       mean: requireFinite(WHERE, 'time_density.mean', density['mean'] ?? 0),
