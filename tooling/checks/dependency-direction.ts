@@ -63,6 +63,8 @@ function importFault(entry: WorkspacePackage, path: string, specifier: string): 
     if (!/\.(ts|json)$/.test(specifier)) return `'${specifier}' needs its .ts ending`;
     if (isFree) return undefined;
     const target = posix.join(posix.dirname(path), specifier);
+    // npm packs the manifest whatever `files` says.
+    if (target === 'package.json') return undefined;
     if (!target.startsWith('src/')) return `'${specifier}' leaves the package's source`;
     return isPublished(entry, target) ? undefined : `'${specifier}' is not published`;
   }
