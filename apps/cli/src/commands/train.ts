@@ -31,7 +31,8 @@ CONFIG is a JSON file; its paths start at its folder.
   save_every          (500) steps
   workers             threads that draw batches (cores - 1, at most 8); 0 draws them between the steps
   scenes              { plain (0.5): share with one large object on white, pair (0.1): share with two objects,
-                      concepts, styles (all): labels and style names of the corpus to draw }
+                      concepts, styles (all): labels and style names of the corpus to draw,
+                      splits (["train"]) }
   corruption          (0) captioning: share of pictures with noise and blur
   text_every          (0) captioning: every so many batches, one of text alone
   prompt_dropout      (0.1) flow: share of prompts replaced by the null prompt, for guidance

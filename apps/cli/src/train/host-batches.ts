@@ -36,9 +36,9 @@ function codePointsOf({ sprites }: Corpus, labels: readonly string[]): string[] 
  */
 export async function hostBatches(config: TrainingConfig): Promise<DrawBatch> {
   const corpus = await readCorpus(config.corpus);
-  const { plain: plainShare, pair: pairShare, concepts, styles } = config.scenes;
+  const { plain: plainShare, pair: pairShare, concepts, styles, splits } = config.scenes;
   const source = sceneSource(corpus, {
-    splits: ['train'],
+    splits,
     plainShare,
     pairShare,
     concepts: concepts && codePointsOf(corpus, concepts),

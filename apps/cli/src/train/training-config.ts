@@ -2,6 +2,8 @@ import { describeValue, LatteFlowError, requireFinite, requireInteger, requireOn
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
+import { splits, type Split } from '../corpus/index.ts';
+
 /** What a run teaches: a vision-language model to answer, or a generation stream over a frozen one to draw. */
 export type TrainingTask = 'captioning' | 'flow';
 
@@ -15,6 +17,8 @@ export interface SceneChoice {
   readonly concepts?: readonly string[];
   /** Styles to draw. Default: all of the corpus. */
   readonly styles?: readonly string[];
+  /** Splits to draw from. Default: `train` alone. */
+  readonly splits: readonly Split[];
 }
 
 /** One training run; `train.json` spells it in snake_case. Paths are absolute after reading. */
@@ -119,7 +123,7 @@ export function parseTrainingConfig(json: unknown, file: string): TrainingConfig
   };
   const text = (value: unknown, name: string) =>
     typeof value === 'string' ? value : refuse(`${name} to be text`, describeValue(value), file);
-  const scenes = part('scenes', ['plain', 'pair', 'concepts', 'styles']);
+  const scenes = part('scenes', ['plain', 'pair', 'concepts', 'styles', 'splits']);
   const density = part('time_density', ['name', 'mean', 'std']);
   return {
     task: requireOneOf(WHERE, 'task', json['task'], ['captioning', 'flow']),
@@ -146,6 +150,9 @@ export function parseTrainingConfig(json: unknown, file: string): TrainingConfig
       pair: share(scenes, 'pair', 0.1),
       concepts: list(scenes['concepts'], 'scenes.concepts', text),
       styles: list(scenes['styles'], 'scenes.styles', text),
+      splits: list(scenes['splits'], 'scenes.splits', (value, name) => requireOneOf(WHERE, name, value, splits)) ?? [
+        'train',
+      ],
     },
     corruption: share(json, 'corruption', 0),
     textEvery: count(json, 'text_every', 0, 0),
