@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { decodeBfloat16, decodeFloat16, encodeFloat16 } from './float16.ts';
 import type { TensorView } from './safetensors.ts';
-import { toFloat32, toIntegers } from './values.ts';
+import { float32Tensors, toFloat32, toIntegers } from './values.ts';
 
 const viewOf = (dtype: TensorView['dtype'], array: ArrayBufferView & { length: number }): TensorView => ({
   dtype,
@@ -69,4 +69,21 @@ test('toIntegers reads every integer dtype', () => {
     'of values in 32 bits, got 1099511627776 at 0',
   );
   expect(() => toIntegers(viewOf('F16', new Uint16Array(1)))).toThrow('of integers or booleans, got F16');
+});
+
+test('a misaligned tensor in a Node Buffer is copied to where it can be read', () => {
+  const file = Buffer.alloc(9);
+  file.writeFloatLE(1.5, 1);
+  file.writeFloatLE(-2, 5);
+  expect([...toFloat32({ dtype: 'F32', shape: [2], bytes: file.subarray(1) })]).toEqual([1.5, -2]);
+});
+
+test('tensors by name become float32 as they are reached', () => {
+  const weights = new Map([
+    ['a', viewOf('F16', new Uint16Array([0x3c00]))],
+    ['b', viewOf('I32', new Int32Array([1]))],
+  ]);
+  const tensors = float32Tensors(weights);
+  expect(tensors.next().value).toEqual(['a', { shape: [1], values: new Float32Array([1]) }]);
+  expect(() => tensors.next()).toThrow('"b"');
 });

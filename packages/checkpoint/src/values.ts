@@ -1,4 +1,4 @@
-import { describeValue, LatteFlowError } from '@latte-flow/core';
+import { describeValue, LatteFlowError, type Shape } from '@latte-flow/core';
 
 import { DTYPE_BYTES } from './dtype.ts';
 import { decodeBfloat16, decodeFloat16 } from './float16.ts';
@@ -12,9 +12,12 @@ interface NamedTensor {
 const MIN_INT32 = -(2 ** 31);
 const MAX_INT32 = 2 ** 31 - 1;
 
-/** A buffer and offset on which an array of the view's dtype can be laid: the file's own where it is aligned. */
+/**
+ * A buffer and offset on which an array of the view's dtype can be laid: the file's own where it is aligned, else a copy.
+ * Not `slice`, which gives another view where the file is a Node Buffer.
+ */
 function alignedBytes({ dtype, bytes }: TensorView): Uint8Array {
-  return bytes.byteOffset % DTYPE_BYTES[dtype] === 0 ? bytes : bytes.slice();
+  return bytes.byteOffset % DTYPE_BYTES[dtype] === 0 ? bytes : new Uint8Array(bytes);
 }
 
 function refuseView(
@@ -112,4 +115,20 @@ export function toIntegers(view: TensorView, { name }: NamedTensor = {}): Int32A
     out[i] = value;
   }
   return out;
+}
+
+/** A tensor on the host: float32, row-major. */
+export interface Float32Tensor {
+  readonly shape: Shape;
+  readonly values: Float32Array;
+}
+
+/**
+ * Named tensors as float32, each converted when it is reached, so that a large checkpoint is never there twice.
+ * @throws LatteFlowError as `toFloat32`, naming the tensor
+ */
+export function* float32Tensors(
+  weights: Iterable<readonly [string, TensorView]>,
+): Generator<readonly [string, Float32Tensor]> {
+  for (const [name, view] of weights) yield [name, { shape: view.shape, values: toFloat32(view, { name }) }];
 }
