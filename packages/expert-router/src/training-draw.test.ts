@@ -12,6 +12,7 @@ const cubic = { cdf: (time: number) => time ** 3, inverseCdf: Math.cbrt };
 
 test('micro-batches take the groups in turn', () => {
   expect([0, 1, 2, 3, 4, 9].map((index) => groupOfMicroBatch(groups, index))).toEqual([0, 1, 2, 3, 0, 1]);
+  expect([0, 1, 2, 3].map((index) => groupOfMicroBatch(groups, index, { trained: [3, 1] }))).toEqual([3, 1, 3, 1]);
   expect(() => groupOfMicroBatch(groups, -1)).toThrow(/index to be an integer >= 0/);
 });
 

@@ -11,10 +11,17 @@ export interface DrawableDensity {
 
 /**
  * The group that micro-batch `index` trains: round robin, counted over the whole run.
+ *
+ * @param trained the groups that take turns, at least one; default all
  * @throws LatteFlowError `invalid-argument` unless `index` is an integer >= 0.
  */
-export function groupOfMicroBatch({ groups }: ExpertGroups, index: number): number {
-  return requireInteger('groupOfMicroBatch', 'index', index, { min: 0 }) % groups;
+export function groupOfMicroBatch(
+  { groups }: ExpertGroups,
+  index: number,
+  { trained }: { readonly trained?: readonly number[] } = {},
+): number {
+  const turn = requireInteger('groupOfMicroBatch', 'index', index, { min: 0 }) % (trained?.length ?? groups);
+  return trained?.[turn] ?? turn;
 }
 
 export interface GroupDraw {

@@ -1,7 +1,7 @@
-import { openFileStore, readJson, readWeights, toFloat32, type FileStore } from '@latte-flow/checkpoint';
+import { float32Tensors, openFileStore, readJson, readWeights, type FileStore } from '@latte-flow/checkpoint';
 import { LatteFlowError, type OnProgress } from '@latte-flow/core';
 import { expertGroups, type ExpertGroups } from '@latte-flow/expert-router';
-import { ParameterStore, requireAlive, type ParameterValues } from '@latte-flow/runtime';
+import { ParameterStore, requireAlive } from '@latte-flow/runtime';
 import { padIds, VisionLanguageModel } from '@latte-flow/vlm';
 
 import { renderPrompt, type LatteFlowConfig } from './config/latte-flow-config.ts';
@@ -15,12 +15,6 @@ export const BACKBONE_FOLDER = 'vlm';
 export interface LoadLatteFlowOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
-}
-
-function* parameterValues(
-  weights: Awaited<ReturnType<typeof readWeights>>,
-): Generator<readonly [string, ParameterValues]> {
-  for (const [name, view] of weights) yield [name, { shape: view.shape, values: toFloat32(view, { name }) }];
 }
 
 /** The part of a store below a folder. */
@@ -98,7 +92,7 @@ export class LatteFlow implements Disposable {
       const weights = await readWeights(store, { signal, onProgress });
       signal?.throwIfAborted();
       const expected = generationStreamShapes(config);
-      parameters = ParameterStore.upload(parameterValues(weights), { where: 'LatteFlow.fromPretrained', expected });
+      parameters = ParameterStore.upload(float32Tensors(weights), { where: 'LatteFlow.fromPretrained', expected });
       return new LatteFlow(config, backbone, parameters);
     } catch (error) {
       parameters?.dispose();

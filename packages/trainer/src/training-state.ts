@@ -1,4 +1,4 @@
-import { encodeSafetensors, parseSafetensors, toFloat32 } from '@latte-flow/checkpoint';
+import { encodeSafetensors, float32Tensors, parseSafetensors } from '@latte-flow/checkpoint';
 import { describeValue, formatShape, LatteFlowError, type Shape } from '@latte-flow/core';
 import type { ParameterValues } from '@latte-flow/runtime';
 
@@ -61,9 +61,7 @@ export function decodeTrainingState(bytes: Uint8Array): TrainingState {
       remedy: 'Pass a file that encodeTrainingState wrote; weights alone cannot be resumed.',
     });
   }
-  const values = new Map<string, ParameterValues>();
-  for (const [name, view] of tensors) values.set(name, { shape: view.shape, values: toFloat32(view, { name }) });
-  return { step, seconds, blockSteps, tensors: values };
+  return { step, seconds, blockSteps, tensors: new Map(float32Tensors(tensors)) };
 }
 
 interface Expected {

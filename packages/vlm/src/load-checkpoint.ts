@@ -1,6 +1,6 @@
-import { openFileStore, readJson, readWeights, toFloat32, type FileStore } from '@latte-flow/checkpoint';
+import { float32Tensors, openFileStore, readJson, readWeights, type FileStore } from '@latte-flow/checkpoint';
 import { LatteFlowError, type OnProgress } from '@latte-flow/core';
-import { ParameterStore, type ParameterValues } from '@latte-flow/runtime';
+import { ParameterStore } from '@latte-flow/runtime';
 
 import { JsonFields, isJsonObject, type JsonObject } from './config/json-fields.ts';
 import { parseVisionLanguageConfig, type Qwen2VLConfig } from './config/qwen2-vl-config.ts';
@@ -63,16 +63,6 @@ function requireSamePatches({ vision }: Qwen2VLConfig, processor: ImageProcessor
   }
 }
 
-/** The parameters of a checkpoint's weights as float32 by their canonical names, each converted when it is reached. */
-function* parameterValues(
-  weights: Awaited<ReturnType<typeof readWeights>>,
-  tied: boolean,
-): Generator<readonly [string, ParameterValues]> {
-  for (const [name, view] of canonicalWeights(weights, { tied })) {
-    yield [name, { shape: view.shape, values: toFloat32(view, { name }) }];
-  }
-}
-
 /**
  * Reads a folder in the Hugging Face layout: `config.json`, weights, and where they exist `preprocessor_config.json`,
  * `generation_config.json`, `tokenizer.json` and `tokenizer_config.json`. Uploads the weights to the current backend.
@@ -101,10 +91,13 @@ export async function loadCheckpoint(
   const tokenizer = await readTokenizer(store, signal);
   const weights = await readWeights(store, { signal, onProgress });
   signal?.throwIfAborted();
-  const parameters = ParameterStore.upload(parameterValues(weights, config.text.tieWordEmbeddings), {
-    where: 'fromPretrained',
-    expected: parameterShapes(config),
-    trainable,
-  });
+  const parameters = ParameterStore.upload(
+    float32Tensors(canonicalWeights(weights, { tied: config.text.tieWordEmbeddings })),
+    {
+      where: 'fromPretrained',
+      expected: parameterShapes(config),
+      trainable,
+    },
+  );
   return { config, parameters, imageProcessor, eosTokenIds, ...(tokenizer === undefined ? {} : { tokenizer }) };
 }

@@ -1,5 +1,5 @@
 import { NoisePurpose, normalNoise, uniformNoise } from '@latte-flow/core';
-import { drawGroupTimes, expertGroups, type ExpertGroups } from '@latte-flow/expert-router';
+import { drawGroupTimes, expertGroups, groupOfMicroBatch } from '@latte-flow/expert-router';
 import { renderPrompt, type LatteFlowConfig } from '@latte-flow/model';
 import { logitNormalDensity, uniformDensity, type TimeDensity } from '@latte-flow/schedulers';
 import { padIds, type ModelInputs, type TextTokenizer } from '@latte-flow/vlm';
@@ -31,19 +31,6 @@ export function timeDensityOf({ name, mean, std }: TrainingConfig['timeDensity']
   return name === 'uniform' ? uniformDensity : logitNormalDensity({ mean, std });
 }
 
-/**
- * Which group batch `index` of a run trains, and which batch of a run over all groups that is: those that are trained take
- * turns.
- */
-export function turnOf(
-  index: number,
-  { groups: count }: ExpertGroups,
-  trained: readonly number[] = Array.from({ length: count }, (_, group) => group),
-): { group: number; draw: number } {
-  const group = trained[index % trained.length]!;
-  return { group, draw: Math.floor(index / trained.length) * count + group };
-}
-
 /** Batch `index` of a flow run, on the host: a pure function of its arguments. */
 export function flowHostBatch(
   index: number,
@@ -52,7 +39,10 @@ export function flowHostBatch(
   const { seed, batchSize, promptDropout, timeDensity } = config;
   const { numLayers: layers, numGroups, boundaries } = stream;
   const groups = expertGroups({ layers, groups: numGroups, boundaries });
-  const { group, draw } = turnOf(index, groups, config.groups);
+  const trained = config.groups;
+  const group = groupOfMicroBatch(groups, index, { trained });
+  // The batch of this group in a run over all groups: a group sees the same ones whichever others are trained.
+  const draw = Math.floor(index / (trained?.length ?? numGroups)) * numGroups + group;
   const { scenes, images } = drawScenes(source, { seed, first: draw * batchSize, count: batchSize });
   const dropped = uniformNoise(batchSize, { seed, image: draw, purpose: NoisePurpose.dropout });
   const prompts = scenes.map((scene, i) =>

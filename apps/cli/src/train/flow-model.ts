@@ -1,4 +1,4 @@
-import { openFileStore, readWeights, toFloat32 } from '@latte-flow/checkpoint';
+import { float32Tensors, openFileStore, readWeights } from '@latte-flow/checkpoint';
 import { requireInteger } from '@latte-flow/core';
 import {
   disposeContext,
@@ -39,7 +39,7 @@ async function startingValues(
     return initialiseGenerationStream(config, { seed, backbone: await backbone.parameters.download() });
   }
   const weights = await readWeights(await openFileStore(initial));
-  return new Map([...weights].map(([name, view]) => [name, { shape: view.shape, values: toFloat32(view, { name }) }]));
+  return new Map(float32Tensors(weights));
 }
 
 /** Which parameters a run trains. */

@@ -1,11 +1,9 @@
-import { cast, concat, dispose, pad, tidy, tile, type Tensor } from '@tensorflow/tfjs-core';
+import { cast, concat, pad, tidy, tile, type Tensor } from '@tensorflow/tfjs-core';
 
 import type { PromptContext } from '../generation-stream/context.ts';
 
 /** Frees the tensors of a context. */
-export function disposeContext({ layers, mask }: PromptContext): void {
-  dispose([mask, ...layers.flatMap(({ key, value }) => [key, value])]);
-}
+export { disposeContextCache as disposeContext } from '@latte-flow/vlm';
 
 /** Builds a context inside `tidy`, keeping its tensors; they are the caller's. */
 function tidyContext(make: () => PromptContext): PromptContext {

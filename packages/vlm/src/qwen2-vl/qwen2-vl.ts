@@ -1,7 +1,7 @@
 import { requireInteger } from '@latte-flow/core';
 import { attentionVisibility, embed, linear, ropeTables } from '@latte-flow/ops';
 import type { ParameterScope } from '@latte-flow/runtime';
-import { concat, slice, tensor2d, tidy, type Tensor2D, type Tensor3D } from '@tensorflow/tfjs-core';
+import { concat, slice, tensor2d, tidy, type Tensor, type Tensor2D, type Tensor3D } from '@tensorflow/tfjs-core';
 
 import type { Qwen2VLConfig } from '../config/qwen2-vl-config.ts';
 import { encodeLayers, runDecoder, type LayerCache } from '../language-model/decoder.ts';
@@ -21,8 +21,14 @@ export interface ContextCache {
   readonly end: readonly number[];
 }
 
-/** Disposes of the tensors of a cache. */
-export function disposeContextCache({ layers, mask }: ContextCache): void {
+/** Disposes of the tensors of a cache, or of anything of its form. */
+export function disposeContextCache({
+  layers,
+  mask,
+}: {
+  readonly layers: readonly { readonly key: Tensor; readonly value: Tensor }[];
+  readonly mask: Tensor;
+}): void {
   for (const { key, value } of layers) {
     key.dispose();
     value.dispose();
