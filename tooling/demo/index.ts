@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { openFileStore, readJson } from '@latte-flow/checkpoint';
 import { writeFile } from '@latte-flow/checkpoint/node';
-import { LatteFlowError, requireOneOf } from '@latte-flow/core';
+import { LatteFlowError, refuseArgument, requireOneOf } from '@latte-flow/core';
 import { describeImage, generateImages, GeneratedImage, LatteFlow } from '@latte-flow/model';
 import { bootBackend, deviceOptions, type DeviceOption } from '@latte-flow/runtime';
 
@@ -69,15 +69,29 @@ async function runDemo(checkpoint: string, { device, out }: { device: DeviceOpti
   for (const [index, prompt] of prompts.entries()) say(`${prompt}\n  -> ${descriptions[index]}`);
 }
 
-const { values } = parseArgs({
-  options: {
-    checkpoint: { type: 'string', default: join(workspaceRoot, 'packages/emoji/checkpoint') },
-    device: { type: 'string', default: 'auto' },
-    out: { type: 'string', default: 'out' },
-  },
-});
+const options = {
+  checkpoint: { type: 'string', default: join(workspaceRoot, 'packages/emoji/checkpoint') },
+  device: { type: 'string', default: 'auto' },
+  out: { type: 'string', default: 'out' },
+} as const;
+
+/** What was typed. @throws LatteFlowError `invalid-argument` */
+function typedOptions() {
+  try {
+    return parseArgs({ options }).values;
+  } catch (cause) {
+    return refuseArgument({
+      where: 'demo',
+      expected: 'only --checkpoint DIR, --device NAME and --out DIR',
+      got: cause instanceof Error ? cause.message : String(cause),
+      remedy: 'Leave the rest out.',
+      cause,
+    });
+  }
+}
 
 try {
+  const values = typedOptions();
   const device = requireOneOf('demo', 'device', values.device, deviceOptions);
   await timed('In all', () => runDemo(values.checkpoint, { device, out: values.out }));
 } catch (error) {
