@@ -1,0 +1,16 @@
+import type { Step } from './solver.ts';
+
+/** A step of a linear-path run seen in sigmas, whatever convention its grid has. */
+export interface SigmaView {
+  /** Sigma of node `index` of the grid. */
+  sigma(index: number): number;
+  /** dx/dsigma is this times the velocity that the callback gives: 1 for sigmas, -1 for times. */
+  readonly sign: 1 | -1;
+}
+
+/** The one place where a solver written in sigmas reads a grid of times: sigma = 1 - t, dx/dsigma = -dx/dt. */
+export function sigmaView({ grid: { convention, nodes } }: Pick<Step, 'grid'>): SigmaView {
+  return convention === 'sigma'
+    ? { sigma: (index) => nodes[index]!, sign: 1 }
+    : { sigma: (index) => 1 - nodes[index]!, sign: -1 };
+}
