@@ -1,11 +1,11 @@
 import { requireFinite } from '@latte-flow/core';
 
 /**
- * The one place where the two conventions of flow matching meet. This project's time runs from noise (0) to data (1);
+ * The one place where the conventions of flow matching meet. This project's time runs from noise (0) to data (1);
  * diffusers' sigma runs from noise (1) to data (0). A velocity changes its sign with the direction:
- * dx/dt = -dx/dsigma.
+ * dx/dt = -dx/dsigma. TrigFlow's angle runs from noise (pi/2) to data (0) along x = cos(angle) data + sin(angle) noise.
  */
-export type TimeConvention = 'time' | 'sigma';
+export type TimeConvention = 'time' | 'sigma' | 'angle';
 
 /**
  * t = 1 - sigma; the same map leads back.

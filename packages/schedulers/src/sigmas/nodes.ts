@@ -1,10 +1,10 @@
 import { describeValue, refuseArgument } from '@latte-flow/core';
 
 /**
- * Refuses a grid that is not a list of at least two finite numbers in [0, 1], strictly monotone in one direction, and
+ * Refuses a grid that is not a list of at least two finite numbers in [0, max], strictly monotone in one direction, and
  * names the first index at fault. Ascending and descending both pass: a grid run backwards inverts the sampling.
  */
-export function requireNodes(where: string, name: string, nodes: readonly number[]): readonly number[] {
+export function requireNodes(where: string, name: string, nodes: readonly number[], max = 1): readonly number[] {
   if (!Array.isArray(nodes) || nodes.length < 2) {
     refuseArgument({
       where,
@@ -15,7 +15,7 @@ export function requireNodes(where: string, name: string, nodes: readonly number
   }
   const direction = Math.sign(nodes[1]! - nodes[0]!);
   nodes.forEach((node, index) => {
-    const fault = faultOf(node, index === 0 ? undefined : direction * (node - nodes[index - 1]!));
+    const fault = faultOf(node, max, index === 0 ? undefined : direction * (node - nodes[index - 1]!));
     if (fault === undefined) return;
     refuseArgument({
       where,
@@ -28,8 +28,8 @@ export function requireNodes(where: string, name: string, nodes: readonly number
   return nodes;
 }
 
-function faultOf(node: unknown, advance: number | undefined): string | undefined {
+function faultOf(node: unknown, max: number, advance: number | undefined): string | undefined {
   if (typeof node !== 'number' || !Number.isFinite(node)) return 'to be a finite number';
-  if (node < 0 || node > 1) return 'to be in [0, 1]';
+  if (node < 0 || node > max) return `to be in [0, ${max}]`;
   return advance === undefined || advance > 0 ? undefined : 'to continue strictly in one direction';
 }

@@ -1,17 +1,19 @@
 import { eventTurns, type OnProgress, throwIfAborted } from '@latte-flow/core';
 
 import type { Arithmetic } from './arithmetic.ts';
+import type { GridOption } from './grid.ts';
 import type { Solver } from './solver.ts';
-import { type GridOption, type NoiseSource, type SolverState, stepperOf } from './stepper.ts';
+import { type Evaluation, type NoiseSource, type SolverState, stepperOf } from './stepper.ts';
 
 /**
- * The velocity of `sample` at `node`: dx/dt at a time if the run has `times`, dx/dsigma at a sigma if it has `sigmas`.
- * `step` says which step of the grid asks, `stage` which of its evaluations.
+ * The velocity of `sample` at `node`: dx/dt at a time if the run has `times`, dx/dsigma at a sigma if it has `sigmas`,
+ * dx/dangle at an angle if it has `angles`. `step` says which step of the grid asks, `stage` which of its evaluations,
+ * `target` to which node it leads (what a flow map wants to know).
  */
 export type VelocityField<T> = (
   sample: T,
   node: number,
-  options: { readonly step: number; readonly stage: number; readonly signal?: AbortSignal },
+  options: Pick<Evaluation<T>, 'step' | 'stage' | 'target'> & { readonly signal?: AbortSignal },
 ) => T | Promise<T>;
 
 export interface IntegrateOptions<T> extends GridOption {
@@ -30,6 +32,10 @@ export interface Solution<T> {
   readonly sample: T;
   /** Velocities taken (NFE). */
   readonly evaluations: number;
+  /** Steps taken: those of the grid, or the finer ones of an adaptive solver. */
+  readonly accepted: number;
+  /** Tries that an adaptive solver threw away. */
+  readonly rejected: number;
 }
 
 /** How arrays are freed where the garbage collector does not do it. */
@@ -41,8 +47,12 @@ export interface Lifetime<T> {
 
 const unmanaged: Lifetime<unknown> = { scope: (work) => work(), dispose: () => undefined };
 
-const arraysOf = <T>({ slots, request }: SolverState<T>) =>
-  new Set<T>(request === undefined ? Object.values(slots) : [...Object.values(slots), request.sample]);
+/** Every array that a state holds. */
+export const arraysOf = <T>({ slots, request, measurement }: SolverState<T>): T[] => [
+  ...Object.values(slots),
+  ...(request === undefined ? [] : [request.sample]),
+  ...(measurement === undefined ? [] : [measurement]),
+];
 
 /** The loop over evaluations, for any kind of array. Takes ownership of what `velocity` returns. */
 export async function drive<T>(
@@ -54,25 +64,33 @@ export async function drive<T>(
   const stepper = stepperOf(solver, { arithmetic, noise });
   let state = lifetime.scope(() => stepper.begin({ ...grid, sample }));
   const steps = state.grid.nodes.length - 1;
-  let owned = arraysOf(state);
+  let owned = new Set(arraysOf(state));
   const turn = eventTurns();
   try {
-    while (state.request !== undefined) {
-      await turn();
-      throwIfAborted(signal);
-      const { step, stage, node, sample: point } = state.request;
-      const answer = await velocity(point, node, { step, stage, signal });
-      owned.add(answer);
-      throwIfAborted(signal);
-      const before = state;
-      state = lifetime.scope(() => stepper.advance(before, answer));
-      const held = arraysOf(state);
+    for (;;) {
+      const before: SolverState<T> = state;
+      const { request, measurement } = before;
+      if (request !== undefined) {
+        await turn();
+        throwIfAborted(signal);
+        const { step, stage, node, target, sample: point } = request;
+        const answer = await velocity(point, node, { step, stage, target, signal });
+        owned.add(answer);
+        throwIfAborted(signal);
+        state = lifetime.scope(() => stepper.advance(before, answer));
+      } else if (measurement !== undefined) {
+        const norm = await arithmetic.read!(measurement);
+        throwIfAborted(signal);
+        state = lifetime.scope(() => stepper.measured(before, norm));
+      } else break;
+      const held = new Set(arraysOf(state));
       for (const array of owned) if (!held.has(array)) lifetime.dispose(array);
       owned = held;
-      if (state.step > step) onProgress?.({ stage: 'sample', step: state.step, steps });
+      if (state.step > before.step) onProgress?.({ stage: 'sample', step: state.step, steps });
     }
+    const { evaluations, accepted, rejected } = state;
     owned.delete(state.slots.sample);
-    return { sample: state.slots.sample, evaluations: state.evaluations };
+    return { sample: state.slots.sample, evaluations, accepted, rejected };
   } finally {
     for (const array of owned) lifetime.dispose(array);
   }

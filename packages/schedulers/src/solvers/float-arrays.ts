@@ -57,4 +57,11 @@ export const floatArrays: Arithmetic<FloatArray> = {
     return alike(noise, sample);
   },
   combine: (terms) => combineArrays('integrate', terms),
+  norm(error, [a, b], { rtol, atol }) {
+    let sum = 0;
+    for (let i = 0; i < error.length; i++) {
+      sum += (error[i]! / (atol + rtol * Math.max(Math.abs(a[i]!), Math.abs(b[i]!)))) ** 2;
+    }
+    return Math.sqrt(sum / error.length);
+  },
 };

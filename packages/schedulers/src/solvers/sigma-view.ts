@@ -1,3 +1,5 @@
+import { refuseArgument } from '@latte-flow/core';
+
 import type { Step } from './solver.ts';
 
 /** A step of a linear-path run seen in sigmas, whatever convention its grid has. */
@@ -8,8 +10,19 @@ export interface SigmaView {
   readonly sign: 1 | -1;
 }
 
-/** The one place where a solver written in sigmas reads a grid of times: sigma = 1 - t, dx/dsigma = -dx/dt. */
+/**
+ * The one place where a solver written in sigmas reads a grid of times: sigma = 1 - t, dx/dsigma = -dx/dt.
+ * @throws LatteFlowError `invalid-argument` for a grid of angles, which no linear path has.
+ */
 export function sigmaView({ grid: { convention, nodes } }: Pick<Step, 'grid'>): SigmaView {
+  if (convention === 'angle') {
+    return refuseArgument({
+      where: 'sigmaView',
+      expected: 'a grid of sigmas or times',
+      got: 'angles',
+      remedy: 'Choose a solver for angles, e.g. scm or a Runge-Kutta method.',
+    });
+  }
   return convention === 'sigma'
     ? { sigma: (index) => nodes[index]!, sign: 1 }
     : { sigma: (index) => 1 - nodes[index]!, sign: -1 };

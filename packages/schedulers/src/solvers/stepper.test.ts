@@ -151,8 +151,8 @@ describe('bad input', () => {
   const sample = new Float64Array(2);
   const start = { sample, velocity };
   test.each([
-    ['no grid', {}, /expected either times or sigmas, got neither/],
-    ['two grids', { times: [0, 1], sigmas: [1, 0] }, /got both/],
+    ['no grid', {}, /expected either times, sigmas or angles, got none/],
+    ['two grids', { times: [0, 1], sigmas: [1, 0] }, /got times and sigmas/],
     ['one node', { times: [0] }, /at least two numbers/],
     ['NaN', { times: [0, Number.NaN, 1] }, /times\[1\] to be a finite number/],
     ['outside', { sigmas: [1, 0.5, -0.1] }, /sigmas\[2\] to be in \[0, 1\]/],

@@ -1,24 +1,18 @@
 import { LatteFlowError, refuseArgument } from '@latte-flow/core';
 
-import { requireNodes } from '../sigmas/nodes.ts';
 import type { Arithmetic } from './arithmetic.ts';
-import { type Combination, type Grid, type Instruction, type Solver, stepOf } from './solver.ts';
-
-/** The nodes of a run, under the name of their convention: exactly one of the two. */
-export interface GridOption {
-  /** Times, 0 noise to 1 data; the velocity is dx/dt, data-ward. */
-  readonly times?: readonly number[];
-  /** Sigmas, 1 noise to 0 data; the velocity is dx/dsigma, noise-ward, as diffusers' models predict it. */
-  readonly sigmas?: readonly number[];
-}
+import { type Grid, type GridOption, gridOf } from './grid.ts';
+import { type Combination, type Instruction, type Memory, type Solver, stepOf, type Verdict } from './solver.ts';
 
 /** The evaluation of the velocity that a state waits for. */
 export interface Evaluation<T> {
-  /** Which step of the grid this is a part of, from 0, and which evaluation of this step. */
+  /** Which step of the grid this is a part of, from 0, and which evaluation of this step (of this try, if adaptive). */
   readonly step: number;
   readonly stage: number;
-  /** Time or sigma, by the grid's convention. */
+  /** Time, sigma or angle, by the grid's convention. */
   readonly node: number;
+  /** The node of the grid that the step leads to. */
+  readonly target: number;
   readonly sample: T;
 }
 
@@ -34,11 +28,19 @@ export interface SolverState<T> {
   readonly step: number;
   /** The instruction of the step that comes next. */
   readonly cursor: number;
+  /** Scalars that the solver keeps. */
+  readonly memory: Memory;
   /** Velocities taken so far (NFE). */
   readonly evaluations: number;
+  /** Steps taken so far: those of the grid, or the finer ones of an adaptive solver. */
+  readonly accepted: number;
+  /** Tries that an adaptive solver threw away. */
+  readonly rejected: number;
   readonly slots: Slots<T>;
-  /** What is needed next; undefined once the grid is done and `slots.sample` is the result. */
+  /** The velocity needed next; undefined once the grid is done, with `slots.sample` the result. */
   readonly request: Evaluation<T> | undefined;
+  /** An error norm that must be read from a device before the run goes on. Never set on typed arrays. */
+  readonly measurement: T | undefined;
 }
 
 /** Draws what a stochastic solver needs in a step: `length` standard normals. */
@@ -53,21 +55,11 @@ export interface Stepper<T> {
    * unlike the sample.
    */
   advance(state: SolverState<T>, velocity: T): SolverState<T>;
-}
-
-/** The grid of a `times` or `sigmas` option. */
-export function gridOf(where: string, { times, sigmas }: GridOption): Grid {
-  if ((times === undefined) === (sigmas === undefined)) {
-    refuseArgument({
-      where,
-      expected: 'either times or sigmas',
-      got: times === undefined ? 'neither' : 'both',
-      remedy: 'Pass times with a velocity dx/dt, or sigmas with a velocity dx/dsigma.',
-    });
-  }
-  return times === undefined
-    ? { convention: 'sigma', nodes: Object.freeze([...requireNodes(where, 'sigmas', sigmas!)]) }
-    : { convention: 'time', nodes: Object.freeze([...requireNodes(where, 'times', times)]) };
+  /**
+   * The state after the value of its `measurement` came in.
+   * @throws LatteFlowError `invalid-argument` for a state without one, or another solver's.
+   */
+  measured(state: SolverState<T>, norm: number): SolverState<T>;
 }
 
 /**
@@ -88,7 +80,7 @@ export function stepperOf<T>(
     });
   }
 
-  function combined(slots: Slots<T>, combination: Combination): T {
+  const combined = (slots: Slots<T>, combination: Combination): T => {
     const terms = Object.entries(combination).map(([slot, coefficient]) => {
       const array = Object.hasOwn(slots, slot) ? slots[slot] : undefined;
       if (array === undefined) throw brokenPlan(solver, `slot ${slot} to be filled before it is used`);
@@ -96,60 +88,101 @@ export function stepperOf<T>(
     });
     const only = terms.length === 1 && terms[0]![0] === 1;
     return only ? terms[0]![1] : arithmetic.combine(terms);
+  };
+
+  const stored = (slots: Slots<T>, next: Readonly<Record<string, Combination>>): Slots<T> => {
+    if (next['sample'] === undefined) throw brokenPlan(solver, 'every store to name the slot sample');
+    return Object.fromEntries(Object.entries(next).map(([slot, terms]) => [slot, combined(slots, terms)])) as Slots<T>;
+  };
+
+  /** The state after a verdict, before what it leads to. */
+  function judged(state: SolverState<T>, { slots, memory, accepted, done }: Verdict): SolverState<T> {
+    return {
+      ...state,
+      step: state.step + (done ? 1 : 0),
+      cursor: 0,
+      memory,
+      accepted: state.accepted + (accepted === true ? 1 : 0),
+      rejected: state.rejected + (accepted === false ? 1 : 0),
+      slots: stored(state.slots, slots),
+    };
   }
 
-  /** The slots after an instruction that needs no velocity. */
-  function carriedOut(
-    instruction: Exclude<Instruction, { kind: 'evaluate' }>,
-    slots: Slots<T>,
-    step: number,
-  ): Slots<T> {
-    if (instruction.kind === 'draw') {
-      const drawn = noise!(step, arithmetic.length(slots.sample));
-      return { ...slots, [instruction.into]: arithmetic.fromNoise(drawn, slots.sample) };
-    }
-    if (instruction.slots['sample'] === undefined) throw brokenPlan(solver, 'every store to name the slot sample');
-    const stored = Object.entries(instruction.slots).map(([slot, terms]) => [slot, combined(slots, terms)] as const);
-    return Object.fromEntries(stored) as Slots<T>;
-  }
-
-  /** Carries out instructions until one needs a velocity or the grid is done. */
-  function settle({ grid, evaluations, ...from }: Omit<SolverState<T>, 'request' | 'solver'>): SolverState<T> {
-    let { cursor, slots } = from;
-    for (let step = from.step; step < grid.nodes.length - 1; step++, cursor = 0) {
-      const plan = solver.plan(stepOf(grid, step));
-      for (; cursor < plan.length; cursor++) {
-        const instruction = plan[cursor]!;
-        if (instruction.kind === 'evaluate') {
-          const stage = plan.slice(0, cursor).filter(({ kind }) => kind === 'evaluate').length;
-          const request = { step, stage, node: instruction.node, sample: combined(slots, instruction.sample) };
-          return { solver: solver.name, grid, step, cursor, evaluations, slots, request };
-        }
-        slots = carriedOut(instruction, slots, step);
+  /** Carries out instructions until one needs a velocity or a reading, or the grid is done. */
+  function settle(from: SolverState<T>): SolverState<T> {
+    let state: SolverState<T> = { ...from, request: undefined, measurement: undefined };
+    while (state.step < state.grid.nodes.length - 1) {
+      const { step, cursor, slots } = state;
+      const current = stepOf(state.grid, step, state.memory);
+      const plan = solver.plan(current);
+      const instruction = plan[cursor];
+      if (instruction === undefined) {
+        state = { ...state, step: step + 1, cursor: 0, memory: {}, accepted: state.accepted + 1 };
+      } else if (instruction.kind === 'evaluate') {
+        const { node } = instruction;
+        const stage = plan.slice(0, cursor).filter(({ kind }) => kind === 'evaluate').length;
+        const request = { step, stage, node, target: current.end, sample: combined(slots, instruction.sample) };
+        return { ...state, request };
+      } else if (instruction.kind === 'measure') {
+        const [a, b] = instruction.between;
+        const between = [combined(slots, a), combined(slots, b)] as const;
+        const norm = arithmetic.norm(combined(slots, instruction.error), between, instruction);
+        if (typeof norm !== 'number') return { ...state, measurement: norm };
+        state = judged(state, instruction.then(norm));
+      } else if (instruction.kind === 'draw') {
+        const drawn = arithmetic.fromNoise(noise!(step, arithmetic.length(slots.sample)), slots.sample);
+        state = { ...state, cursor: cursor + 1, slots: { ...slots, [instruction.into]: drawn } };
+      } else {
+        state = { ...state, cursor: cursor + 1, slots: stored(slots, instruction.slots) };
       }
     }
-    const done = { step: grid.nodes.length - 1, cursor: 0, slots: { sample: slots.sample }, request: undefined };
-    return { solver: solver.name, grid, evaluations, ...done };
+    return { ...state, slots: { sample: state.slots.sample }, memory: {} };
+  }
+
+  /** The instruction that a state waits for, of the kind that the caller answers. */
+  function awaited<K extends Instruction['kind']>(
+    where: string,
+    { state, kind, answer }: { readonly state: SolverState<T>; readonly kind: K; readonly answer: string },
+  ): Extract<Instruction, { kind: K }> {
+    const { request, measurement, grid, step, cursor, memory } = state;
+    const waiting = kind === 'evaluate' ? request : measurement;
+    if (state.solver === solver.name && waiting !== undefined) {
+      const instruction = solver.plan(stepOf(grid, step, memory))[cursor];
+      if (instruction?.kind === kind) return instruction as Extract<Instruction, { kind: K }>;
+    }
+    const finished = request === undefined && measurement === undefined;
+    return refuseArgument({
+      where,
+      expected: `a state of the solver ${solver.name} that waits for a ${answer}`,
+      got: finished ? 'a finished state' : `a state of the solver ${state.solver}`,
+      remedy: `Pass the state that this stepper returned last, while it has a ${kind === 'evaluate' ? 'request' : 'measurement'}.`,
+    });
   }
 
   return {
     begin({ sample, ...grid }) {
-      const checked = gridOf('stepper.begin', grid);
-      return settle({ grid: checked, step: 0, cursor: 0, evaluations: 0, slots: { sample: arithmetic.copy(sample) } });
+      return settle({
+        solver: solver.name,
+        grid: gridOf('stepper.begin', grid),
+        step: 0,
+        cursor: 0,
+        memory: {},
+        evaluations: 0,
+        accepted: 0,
+        rejected: 0,
+        slots: { sample: arithmetic.copy(sample) },
+        request: undefined,
+        measurement: undefined,
+      });
     },
     advance(state, velocity) {
-      const { request, grid, step, cursor, evaluations, slots } = state;
-      const instruction = request && solver.plan(stepOf(grid, step))[cursor];
-      if (state.solver !== solver.name || instruction?.kind !== 'evaluate') {
-        return refuseArgument({
-          where: 'stepper.advance',
-          expected: `a state of the solver ${solver.name} that waits for a velocity`,
-          got: request === undefined ? 'a finished state' : `a state of the solver ${state.solver}`,
-          remedy: 'Pass the state that this stepper returned last, while it has a request.',
-        });
-      }
-      const accepted = { ...slots, [instruction.into]: arithmetic.accept(velocity, slots.sample) };
-      return settle({ grid, step, cursor: cursor + 1, evaluations: evaluations + 1, slots: accepted });
+      const { into } = awaited('stepper.advance', { state, kind: 'evaluate', answer: 'velocity' });
+      const slots = { ...state.slots, [into]: arithmetic.accept(velocity, state.slots.sample) };
+      return settle({ ...state, cursor: state.cursor + 1, evaluations: state.evaluations + 1, slots });
+    },
+    measured(state, norm) {
+      const { then } = awaited('stepper.measured', { state, kind: 'measure', answer: 'measured norm' });
+      return settle(judged(state, then(norm)));
     },
   };
 }

@@ -3,10 +3,11 @@ import { expect, test } from 'vitest';
 import { flatNumbers, relativeError, schedulerFixtures } from '../../../../tooling/test/scheduler-fixtures.ts';
 import { euler } from './euler.ts';
 import { type FloatArray, floatArrays } from './float-arrays.ts';
+import type { GridOption } from './grid.ts';
 import { heun } from './heun.ts';
 import { explicitRungeKutta } from './runge-kutta.ts';
 import type { Solver } from './solver.ts';
-import { type GridOption, stepperOf } from './stepper.ts';
+import { stepperOf } from './stepper.ts';
 
 interface Expected {
   readonly sigmas: readonly number[];

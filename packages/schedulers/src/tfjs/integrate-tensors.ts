@@ -1,6 +1,6 @@
 import { dispose, type Tensor, tidy } from '@tensorflow/tfjs-core';
 
-import { drive, type IntegrateOptions, type Lifetime, type Solution } from '../solvers/drive.ts';
+import { arraysOf, drive, type IntegrateOptions, type Lifetime, type Solution } from '../solvers/drive.ts';
 import type { Solver } from '../solvers/solver.ts';
 import type { SolverState } from '../solvers/stepper.ts';
 import { tensorArithmetic } from './tensor-arithmetic.ts';
@@ -10,7 +10,7 @@ const tensorLifetime: Lifetime<Tensor> = {
     let state: SolverState<Tensor> | undefined;
     tidy(() => {
       state = work();
-      return [...Object.values(state.slots), ...(state.request === undefined ? [] : [state.request.sample])];
+      return arraysOf(state);
     });
     return state!;
   },
@@ -19,7 +19,8 @@ const tensorLifetime: Lifetime<Tensor> = {
 
 /**
  * Solves dx/ds = velocity(x, s) over a grid on float32 tensors of any shape: `integrate` with its linear combinations done
- * on the device (coefficients in float64, rounded to float32 when applied). Nothing is read back.
+ * on the device (coefficients in float64, rounded to float32 when applied). Nothing is read back, but for one number a try
+ * of an adaptive solver.
  *
  * Ownership: `sample` is borrowed; the tensor that `velocity` gets is borrowed by it; the one it returns passes to the
  * solver and is disposed; the caller owns the result. Nothing else is left on success, throw or abort.

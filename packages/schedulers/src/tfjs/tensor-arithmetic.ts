@@ -1,5 +1,5 @@
 import { describeValue, formatShape, LatteFlowError, refuseArgument } from '@latte-flow/core';
-import { add, clone, mul, Tensor, tensor } from '@tensorflow/tfjs-core';
+import { abs, add, clone, div, maximum, mean, mul, sqrt, square, Tensor, tensor } from '@tensorflow/tfjs-core';
 
 import type { Arithmetic } from '../solvers/arithmetic.ts';
 
@@ -37,4 +37,7 @@ export const tensorArithmetic: Arithmetic<Tensor> = {
   },
   fromNoise: (noise, sample) => tensor(Float32Array.from(noise), sample.shape, 'float32'),
   combine: combineTensors,
+  norm: (error, [a, b], { rtol, atol }) =>
+    sqrt(mean(square(div(error, add(mul(maximum(abs(a), abs(b)), rtol), atol))))),
+  read: async (scalar) => (await scalar.data())[0]!,
 };
