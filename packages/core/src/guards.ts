@@ -39,6 +39,18 @@ export function requireFinite(where: string, name: string, value: unknown, bound
   });
 }
 
+/** Returns `value` if it is a finite number above 0, else refuses it by name. */
+export function requirePositive(where: string, name: string, value: unknown): number {
+  if (typeof value === 'number' && value > 0 && value < Infinity) return value;
+  return refuseArgument({
+    where,
+    expected: `${name} to be a finite number > 0`,
+    got: describeValue(value),
+    remedy: `Pass a positive number as ${name}.`,
+    data: { [name]: value },
+  });
+}
+
 /** Returns `value` if it is one of the `allowed` names, else refuses it and lists them. */
 export function requireOneOf<T extends string>(where: string, name: string, value: unknown, allowed: readonly T[]): T {
   const found = allowed.find((candidate) => candidate === value);

@@ -1,6 +1,6 @@
 export { describeValue, LatteFlowError, refuseArgument } from './errors.ts';
 export type { ErrorCode, ErrorDetails } from './errors.ts';
-export { requireFinite, requireInteger, requireOneOf } from './guards.ts';
+export { requireFinite, requireInteger, requireOneOf, requirePositive } from './guards.ts';
 export { eventTurns, isAbort, throwIfAborted } from './abort.ts';
 export type { OnProgress, Progress } from './progress.ts';
 export { philoxBlock } from './philox.ts';
