@@ -1,10 +1,21 @@
 import { requireOneOf } from '@latte-flow/core';
 
+import { ancestralEuler } from './ancestral-euler.ts';
 import { euler } from './euler.ts';
+import { flowMapEuler } from './flow-map-euler.ts';
 import { heun } from './heun.ts';
+import { lcm } from './lcm.ts';
+import { marginalPreservingSde } from './marginal-preserving-sde.ts';
 import type { Solver } from './solver.ts';
 
-const solvers = { euler, heun } satisfies Record<string, () => Solver>;
+const solvers = {
+  euler,
+  heun,
+  lcm,
+  'flow-map-euler': flowMapEuler,
+  'ancestral-euler': ancestralEuler,
+  'marginal-preserving-sde': marginalPreservingSde,
+} satisfies Record<string, () => Solver>;
 
 export type SolverName = keyof typeof solvers;
 

@@ -194,6 +194,6 @@ describe('bad input', () => {
 
   test('knows its solvers by name and lists them to who asks for another', () => {
     for (const name of solverNames()) expect(solverByName(name).name).toBe(name);
-    expect(() => solverByName('rk5')).toThrow(/solverByName: expected name to be one of euler, heun, got "rk5"/);
+    expect(() => solverByName('rk5')).toThrow(/solverByName: expected name to be one of euler, heun, .*got "rk5"/);
   });
 });
