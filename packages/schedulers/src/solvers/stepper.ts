@@ -108,35 +108,45 @@ export function stepperOf<T>(
     };
   }
 
-  /** Carries out instructions until one needs a velocity or a reading, or the grid is done. */
-  function settle(from: SolverState<T>): SolverState<T> {
-    let state: SolverState<T> = { ...from, request: undefined, measurement: undefined };
-    while (state.step < state.grid.nodes.length - 1) {
-      const { step, cursor, slots } = state;
-      const current = stepOf(state.grid, step, state.memory);
-      const plan = solver.plan(current);
-      const instruction = plan[cursor];
-      if (instruction === undefined) {
-        state = { ...state, step: step + 1, cursor: 0, memory: {}, accepted: state.accepted + 1 };
-      } else if (instruction.kind === 'evaluate') {
+  /** The state after the next instruction, or with what that instruction waits for. */
+  function carriedOut(state: SolverState<T>): SolverState<T> {
+    const { step, cursor, slots } = state;
+    const current = stepOf(state.grid, step, state.memory);
+    const plan = solver.plan(current);
+    const instruction = plan[cursor];
+    switch (instruction?.kind) {
+      case undefined:
+        return { ...state, step: step + 1, cursor: 0, memory: {}, accepted: state.accepted + 1 };
+      case 'evaluate': {
         const { node } = instruction;
         const stage = plan.slice(0, cursor).filter(({ kind }) => kind === 'evaluate').length;
         const request = { step, stage, node, target: current.end, sample: combined(slots, instruction.sample) };
         return { ...state, request };
-      } else if (instruction.kind === 'measure') {
+      }
+      case 'measure': {
         const [a, b] = instruction.between;
         const between = [combined(slots, a), combined(slots, b)] as const;
         const norm = arithmetic.norm(combined(slots, instruction.error), between, instruction);
-        if (typeof norm !== 'number') return { ...state, measurement: norm };
-        state = judged(state, instruction.then(norm));
-      } else if (instruction.kind === 'draw') {
-        const drawn = arithmetic.fromNoise(noise!(step, arithmetic.length(slots.sample)), slots.sample);
-        state = { ...state, cursor: cursor + 1, slots: { ...slots, [instruction.into]: drawn } };
-      } else {
-        state = { ...state, cursor: cursor + 1, slots: stored(slots, instruction.slots) };
+        return typeof norm === 'number' ? judged(state, instruction.then(norm)) : { ...state, measurement: norm };
       }
+      case 'draw': {
+        const drawn = arithmetic.fromNoise(noise!(step, arithmetic.length(slots.sample)), slots.sample);
+        return { ...state, cursor: cursor + 1, slots: { ...slots, [instruction.into]: drawn } };
+      }
+      default:
+        return { ...state, cursor: cursor + 1, slots: stored(slots, instruction!.slots) };
     }
-    return { ...state, slots: { sample: state.slots.sample }, memory: {} };
+  }
+
+  /** Carries out instructions until one waits for an answer, or the grid is done. */
+  function settle(from: SolverState<T>): SolverState<T> {
+    let state: SolverState<T> = { ...from, request: undefined, measurement: undefined };
+    while (state.request === undefined && state.measurement === undefined) {
+      if (state.step >= state.grid.nodes.length - 1)
+        return { ...state, slots: { sample: state.slots.sample }, memory: {} };
+      state = carriedOut(state);
+    }
+    return state;
   }
 
   /** The instruction that a state waits for, of the kind that the caller answers. */
