@@ -1,16 +1,26 @@
 import { requireOneOf } from '@latte-flow/core';
 
 import { ancestralEuler } from './ancestral-euler.ts';
+import { bosh3 } from './bosh3.ts';
+import { dopri5 } from './dopri5.ts';
 import { euler } from './euler.ts';
 import { flowMapEuler } from './flow-map-euler.ts';
 import { heun } from './heun.ts';
 import { lcm } from './lcm.ts';
 import { marginalPreservingSde } from './marginal-preserving-sde.ts';
+import { midpoint } from './midpoint.ts';
+import { rk4 } from './rk4.ts';
+import { rk4ThreeEighths } from './rk4-three-eighths.ts';
 import type { Solver } from './solver.ts';
 
 const solvers = {
   euler,
   heun,
+  midpoint,
+  rk4,
+  'rk4-three-eighths': rk4ThreeEighths,
+  bosh3,
+  dopri5,
   lcm,
   'flow-map-euler': flowMapEuler,
   'ancestral-euler': ancestralEuler,

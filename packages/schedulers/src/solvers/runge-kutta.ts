@@ -12,12 +12,29 @@ export interface Tableau {
   readonly weights: readonly number[];
 }
 
-const slotOf = (stage: number) => `velocity${stage}`;
+/** Where a Runge-Kutta method keeps the velocity of a stage. */
+export const stageSlot = (stage: number) => `velocity${stage}`;
 
-/** x + h sum_j row_j v_j, leaving out what has no weight. */
-function advanced(row: readonly number[], h: number): Combination {
-  const terms = row.map((weight, stage) => [slotOf(stage), h * weight] as const).filter(([, weight]) => weight !== 0);
-  return { sample: 1, ...Object.fromEntries(terms) };
+/** h sum_j row_j v_j, leaving out what has no weight. */
+export function increment(row: readonly number[], h: number): Combination {
+  return Object.fromEntries(
+    row.map((weight, stage) => [stageSlot(stage), h * weight] as const).filter(([, weight]) => weight !== 0),
+  );
+}
+
+/** The evaluations of a tableau from `start` to `end`. */
+export function stagesOf(
+  { nodes, coefficients }: Tableau,
+  { start, end }: { readonly start: number; readonly end: number },
+): readonly Instruction[] {
+  const h = end - start;
+  return nodes.map((node, stage) => ({
+    kind: 'evaluate',
+    // The ends are taken as they are: start + 1 * h may miss the end by a rounding.
+    node: node === 1 ? end : start + node * h,
+    sample: { sample: 1, ...increment(coefficients[stage]!, h) },
+    into: stageSlot(stage),
+  }));
 }
 
 /** The explicit Runge-Kutta method of a tableau, as many evaluations a step as it has stages. */
@@ -26,16 +43,9 @@ export function explicitRungeKutta(tableau: Tableau): Solver {
     name: tableau.name,
     order: tableau.order,
     stochastic: false,
-    plan({ start, end }) {
-      const h = end - start;
-      const stages = tableau.nodes.map((node, stage): Instruction => ({
-        kind: 'evaluate',
-        // The ends are taken as they are: start + 1 * h may miss the end by a rounding.
-        node: node === 1 ? end : start + node * h,
-        sample: advanced(tableau.coefficients[stage]!, h),
-        into: slotOf(stage),
-      }));
-      return [...stages, { kind: 'store', slots: { sample: advanced(tableau.weights, h) } }];
-    },
+    plan: (step) => [
+      ...stagesOf(tableau, step),
+      { kind: 'store', slots: { sample: { sample: 1, ...increment(tableau.weights, step.end - step.start) } } },
+    ],
   };
 }
