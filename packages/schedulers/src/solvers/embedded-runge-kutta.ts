@@ -84,7 +84,7 @@ export function embeddedRungeKutta(tableau: EmbeddedTableau, options: EmbeddedOp
           between: [{ sample: 1 }, { next: 1 }],
           rtol,
           atol,
-          then(norm): Verdict {
+          decide(norm): Verdict {
             const accepted = norm < 1;
             const wanted = taken * control.factor([norm, e1, e2], held > 0);
             if (!accepted) {

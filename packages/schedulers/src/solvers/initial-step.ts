@@ -20,7 +20,7 @@ export function initialStep(
     between: [{ sample: 1 }, { sample: 1 }],
     rtol,
     atol,
-    then: (norm) => ({ slots: kept, memory: next(norm), done: false }),
+    decide: (norm) => ({ slots: kept, memory: next(norm), done: false }),
   });
   const { d0, d1 } = memory;
   if (d0 === undefined) {

@@ -53,7 +53,7 @@ export type Instruction =
       readonly between: readonly [Combination, Combination];
       readonly rtol: number;
       readonly atol: number;
-      readonly then: (norm: number) => Verdict;
+      readonly decide: (norm: number) => Verdict;
     };
 
 /**

@@ -127,7 +127,7 @@ export function stepperOf<T>(
         const [a, b] = instruction.between;
         const between = [combined(slots, a), combined(slots, b)] as const;
         const norm = arithmetic.norm(combined(slots, instruction.error), between, instruction);
-        return typeof norm === 'number' ? judged(state, instruction.then(norm)) : { ...state, measurement: norm };
+        return typeof norm === 'number' ? judged(state, instruction.decide(norm)) : { ...state, measurement: norm };
       }
       case 'draw': {
         const drawn = arithmetic.fromNoise(noise!(step, arithmetic.length(slots.sample)), slots.sample);
@@ -191,8 +191,8 @@ export function stepperOf<T>(
       return settle({ ...state, cursor: state.cursor + 1, evaluations: state.evaluations + 1, slots });
     },
     measured(state, norm) {
-      const { then } = awaited('stepper.measured', { state, kind: 'measure', answer: 'measured norm' });
-      return settle(judged(state, then(norm)));
+      const { decide } = awaited('stepper.measured', { state, kind: 'measure', answer: 'measured norm' });
+      return settle(judged(state, decide(norm)));
     },
   };
 }
