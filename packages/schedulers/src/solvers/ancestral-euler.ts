@@ -1,8 +1,8 @@
 import { requireFinite } from '@latte-flow/core';
 
-import { sigmaView } from './sigma-view.ts';
+import { singleEvaluation } from './single-evaluation.ts';
 import type { Solver } from './solver.ts';
-import { requireTowardsData } from './towards-data.ts';
+import { descent } from './towards-data.ts';
 
 export interface AncestralEulerOptions {
   /** How much of the step is walked too far and noised back, >= 0; 0 is Euler's method. Default 1. */
@@ -32,21 +32,15 @@ export function ancestralEuler({ eta = 1, noiseScale = 1 }: AncestralEulerOption
     order: 1,
     stochastic,
     plan(step) {
-      requireTowardsData('ancestralEuler', step);
-      const { sigma, sign } = sigmaView(step);
-      const s = sigma(step.index);
-      const t = sigma(step.index + 1);
-      const noisy = stochastic && t >= DATA;
-      const down = t < DATA ? 0 : t * (1 + (t / s - 1) * eta);
-      const scale = noisy ? (1 - t) / (1 - down + TINY) : 1;
+      const { s, t, sign } = descent('ancestralEuler', step);
+      if (t < DATA) return singleEvaluation(step, { sample: 1, velocity: -s * sign });
+      const down = t * (1 + (t / s - 1) * eta);
+      const velocity = (down - s) * sign;
+      if (!stochastic) return singleEvaluation(step, { sample: 1, velocity });
+      const sample = (1 - t) / (1 - down + TINY);
       const missing = t * t - (down * (1 - t)) ** 2 / ((1 - down) ** 2 + TINY);
-      const combination = { sample: scale, velocity: scale * sign * (down - s) };
       const noise = noiseScale * Math.sqrt(Math.max(0, missing));
-      return [
-        { kind: 'evaluate', node: step.start, sample: { sample: 1 }, into: 'velocity' },
-        ...(noisy ? [{ kind: 'draw', into: 'noise' } as const] : []),
-        { kind: 'store', slots: { sample: noisy ? { ...combination, noise } : combination } },
-      ];
+      return singleEvaluation(step, { sample, velocity: sample * velocity, noise });
     },
   };
 }

@@ -1,8 +1,7 @@
 import { requireFinite, requireOneOf } from '@latte-flow/core';
 
-import { sigmaView } from './sigma-view.ts';
 import type { Instruction, Step } from './solver.ts';
-import { requireTowardsData } from './towards-data.ts';
+import { descent } from './towards-data.ts';
 
 /** Noise that is added before a step, which then is longer by as much (Karras et al., 2022, algorithm 2). */
 export interface Churn {
@@ -13,7 +12,7 @@ export interface Churn {
   readonly max?: number;
   /** Factor of the noise, >= 0. Default 1. */
   readonly noiseScale?: number;
-  /** What `amount` is divided by. Default 2 N - 1, the evaluations of a run of N steps with `eulerAtFinal`, as upstream. */
+  /** What `amount` is divided by, > 0. Default 2 N - 1, the evaluations of a run of N steps with `eulerAtFinal`, as upstream. */
   readonly calls?: number;
   /**
    * `sigma` does what diffusers' `FlowMatchHeunDiscreteScheduler` does: the velocity is taken before the noise is added, and
@@ -24,12 +23,10 @@ export interface Churn {
   readonly evaluateAt?: 'sigma' | 'sigma-hat';
 }
 
-export function requireChurn(churn: Churn): void {
-  for (const name of ['amount', 'min', 'max', 'noiseScale'] as const) {
-    requireFinite('heun', `churn.${name}`, churn[name] ?? 0, { min: 0 });
-  }
-  requireFinite('heun', 'churn.calls', churn.calls ?? 1, { min: 1 });
-  requireOneOf('heun', 'churn.evaluateAt', churn.evaluateAt ?? 'sigma', ['sigma', 'sigma-hat']);
+/** Refuses numbers and names that are out of range. */
+export function requireChurn({ evaluateAt, ...numbers }: Churn): void {
+  for (const [name, value] of Object.entries(numbers)) requireFinite('heun', `churn.${name}`, value, { min: 0 });
+  requireOneOf('heun', 'churn.evaluateAt', evaluateAt ?? 'sigma', ['sigma', 'sigma-hat']);
 }
 
 /** Heun's step with churn, or Euler's; undefined where the step's sigma is not churned. */
@@ -37,26 +34,24 @@ export function churnedStep(
   { amount, min = 0, max = 1, noiseScale = 1, calls, evaluateAt }: Churn,
   { step, eulerStep }: { readonly step: Step; readonly eulerStep: boolean },
 ): readonly Instruction[] | undefined {
-  requireTowardsData('heun', step);
-  const { sigma, sign } = sigmaView(step);
-  const s = sigma(step.index);
+  const { s, t, sign } = descent('heun', step);
   const gamma = Math.min(amount / (calls ?? 2 * step.count - 1), Math.SQRT2 - 1);
   const onPath = evaluateAt === 'sigma-hat';
   if (gamma === 0 || s < min || s > max || (onPath && s === 1)) return undefined;
 
   const hat = onPath ? Math.min(1, s * (1 + gamma)) : s * (1 + gamma);
-  const kept = onPath ? (1 - hat) / (1 - s) : 1;
-  const noised = { sample: kept, noise: noiseScale * Math.sqrt(hat * hat - (kept * s) ** 2) };
-  const h = sign * (sigma(step.index + 1) - hat);
+  const sample = onPath ? (1 - hat) / (1 - s) : 1;
+  const noised = { sample, noise: noiseScale * Math.sqrt(hat * hat - (sample * s) ** 2) };
+  const h = sign * (t - hat);
   const weight = onPath ? h : (h * s) / hat;
-  const draw = { kind: 'draw', into: 'noise' } as const;
-  const begin: readonly Instruction[] = onPath
+  const draw: Instruction = { kind: 'draw', into: 'noise' };
+  const predicted = { ...noised, velocity: weight };
+  const first: readonly Instruction[] = onPath
     ? [draw, { kind: 'evaluate', node: sign === 1 ? hat : 1 - hat, sample: noised, into: 'velocity' }]
     : [{ kind: 'evaluate', node: step.start, sample: { sample: 1 }, into: 'velocity' }, draw];
-  const predicted = { ...noised, velocity: weight };
-  if (eulerStep) return [...begin, { kind: 'store', slots: { sample: predicted } }];
+  if (eulerStep) return [...first, { kind: 'store', slots: { sample: predicted } }];
   return [
-    ...begin,
+    ...first,
     { kind: 'evaluate', node: step.end, sample: predicted, into: 'corrected' },
     { kind: 'store', slots: { sample: { ...noised, velocity: weight / 2, corrected: h / 2 } } },
   ];

@@ -21,31 +21,31 @@ const forms = {
 
 export const diffusionForms: readonly DiffusionForm[] = ['sbdm', 'sigma', ...(Object.keys(forms) as DiffusionForm[])];
 
-/** w / sigma at the data, where both are 0, by l'Hôpital; undefined where w is not 0 there. */
+/** w / sigma at the data, where sigma is 0, by l'Hôpital; undefined where w is not 0 there. */
 function ratioAtData({ path, form, norm }: Diffusion): number | undefined {
   if (form === 'linear') return -norm / path.sigmaDerivative(1);
   return form === 'increasing-decreasing' || (form === 'decreasing' && norm === 1) ? 0 : undefined;
-}
-
-function ratioOf({ path, form, norm }: Diffusion, time: number): number | undefined {
-  const [alpha, sigma] = [path.alpha(time), path.sigma(time)];
-  if (form === 'sigma') return norm;
-  if (form !== 'sbdm') return time === 1 ? ratioAtData({ path, form, norm }) : forms[form](time, norm) / sigma;
-  return alpha === 0 ? undefined : norm * ((path.alphaDerivative(time) / alpha) * sigma - path.sigmaDerivative(time));
 }
 
 /**
  * w(t) / sigma(t): finite at the data, where w(t) times the score is needed and the score alone is not finite.
  * @throws LatteFlowError `invalid-argument` where it has no finite value: sbdm at t = 0, constant at t = 1.
  */
-export function diffusionRatio(where: string, diffusion: Diffusion, time: number): number {
-  const ratio = ratioOf(diffusion, time);
-  if (ratio !== undefined && Number.isFinite(ratio)) return ratio;
-  return refuseArgument({
-    where,
-    expected: 'a diffusion times score that is finite at every node',
-    got: `form ${diffusion.form} on the ${diffusion.path.name} path at t = ${time}`,
-    remedy: 'Stop short of this end, e.g. at 0.001, or choose the form sigma.',
-    data: { form: diffusion.form, norm: diffusion.norm, time },
-  });
+export function diffusionRatio(diffusion: Diffusion, time: number): number {
+  const { path, form, norm } = diffusion;
+  const [alpha, sigma] = [path.alpha(time), path.sigma(time)];
+  let ratio: number | undefined;
+  if (form === 'sigma') ratio = norm;
+  else if (form !== 'sbdm') ratio = time === 1 ? ratioAtData(diffusion) : forms[form](time, norm) / sigma;
+  else if (alpha > 0) ratio = norm * ((path.alphaDerivative(time) / alpha) * sigma - path.sigmaDerivative(time));
+  return (
+    ratio ??
+    refuseArgument({
+      where: 'marginalPreservingSde',
+      expected: 'a diffusion whose product with the score is finite at every node',
+      got: `${form} on the ${path.name} path at t = ${time}`,
+      remedy: 'Stop short of this end, or choose the diffusion sigma.',
+      data: { diffusion: form, norm, time },
+    })
+  );
 }

@@ -4,9 +4,9 @@ import { conversionCoefficients } from '../paths/conversion.ts';
 import { linearPath } from '../paths/linear.ts';
 import type { Path } from '../paths/path.ts';
 import { type DiffusionForm, diffusionForms, diffusionRatio } from './diffusion-form.ts';
-import { sigmaView } from './sigma-view.ts';
-import type { Instruction, Solver } from './solver.ts';
-import { requireTowardsData } from './towards-data.ts';
+import { singleEvaluation } from './single-evaluation.ts';
+import type { Solver } from './solver.ts';
+import { descent } from './towards-data.ts';
 
 export interface MarginalPreservingSdeOptions {
   /** The path that the velocity was trained on; it makes the score of it. Default `linearPath`. */
@@ -49,9 +49,9 @@ export function marginalPreservingSde({
   requireOneOf(WHERE, 'method', method, ['euler-maruyama', 'heun']);
   requireOneOf(WHERE, 'lastStep', lastStep, ['mean', 'tweedie', 'euler', 'none']);
 
-  /** The drift u + w s = x + velocity times these, and w. The score is -noise / sigma. */
+  /** The drift u + w s as x and u times these, and w. The score s is the noise divided by -sigma. */
   function driftAt(time: number) {
-    const ratio = diffusionRatio(WHERE, { path, form, norm }, time);
+    const ratio = diffusionRatio({ path, form, norm }, time);
     const noise = conversionCoefficients(path, { from: 'velocity', to: 'noise', time });
     return { x: -ratio * noise.sample, u: 1 - ratio * noise.prediction, w: ratio * path.sigma(time) };
   }
@@ -61,44 +61,42 @@ export function marginalPreservingSde({
     order: 1,
     stochastic: true,
     plan(step) {
-      requireTowardsData(WHERE, step);
-      const { sign } = sigmaView(step);
-      // Not by way of sigmas and back, which would cost the small times their last digits.
+      const { sign } = descent(WHERE, step);
+      // Not by way of sigmas and back, which would cost small times their last digits.
       const [start, end] = sign === 1 ? [1 - step.start, 1 - step.end] : [step.start, step.end];
       const h = end - start;
-      const draw: Instruction = { kind: 'draw', into: 'noise' };
-      const evaluate: Instruction = { kind: 'evaluate', node: step.start, sample: { sample: 1 }, into: 'velocity' };
-      const store = (x: number, u: number, others = {}): Instruction => ({
-        kind: 'store',
-        slots: { sample: { sample: x, velocity: -sign * u, ...others } },
-      });
-      const isLast = step.index === step.count - 1 && lastStep !== 'none';
-      if (isLast && lastStep === 'euler') return [evaluate, store(1, h)];
-      if (isLast && lastStep === 'tweedie') {
+      const once = (sample: number, u: number, noise?: number) =>
+        singleEvaluation(step, { sample, velocity: -sign * u, noise });
+      const special = step.index === step.count - 1 && lastStep;
+      if (special === 'euler') return once(1, h);
+      if (special === 'tweedie') {
         const data = conversionCoefficients(path, { from: 'velocity', to: 'data', time: start });
-        return [evaluate, store(data.sample, data.prediction)];
+        return once(data.sample, data.prediction);
       }
       const { x, u, w } = driftAt(start);
-      if (isLast) return [evaluate, store(1 + h * x, h * u)];
+      const grown = 1 + h * x;
+      if (special === 'mean') return once(grown, h * u);
       const noise = Math.sqrt(2 * w * h);
-      if (method === 'euler-maruyama') return [evaluate, draw, store(1 + h * x, h * u, { noise })];
-      // From x + noise n: the predictor x + noise n + h K1, and half of h (K1 + K2).
-      const corrected = driftAt(end);
-      const predicted = 1 + h * x;
-      const kept = 1 + (h / 2) * (x + corrected.x * predicted);
+      if (method === 'euler-maruyama') return once(grown, h * u, noise);
+      const { x: endX, u: endU } = driftAt(end);
+      const corrected = -sign * (h / 2) * endU;
+      const velocity = -sign * h * u;
+      const sample = 1 + (h / 2) * (x + endX * grown);
       return [
-        draw,
-        { ...evaluate, sample: { sample: 1, noise } },
+        { kind: 'draw', into: 'noise' },
+        { kind: 'evaluate', node: step.start, sample: { sample: 1, noise }, into: 'velocity' },
         {
           kind: 'evaluate',
           node: step.end,
-          sample: { sample: predicted, noise: noise * predicted, velocity: -sign * h * u },
+          sample: { sample: grown, noise: noise * grown, velocity },
           into: 'corrected',
         },
-        store(kept, (h / 2) * u * (1 + h * corrected.x), {
-          noise: noise * kept,
-          corrected: -sign * (h / 2) * corrected.u,
-        }),
+        {
+          kind: 'store',
+          slots: {
+            sample: { sample, noise: noise * sample, velocity: (velocity * (1 + h * endX)) / 2, corrected },
+          },
+        },
       ];
     },
   };

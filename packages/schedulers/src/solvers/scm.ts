@@ -1,5 +1,6 @@
 import { refuseArgument, requireFinite } from '@latte-flow/core';
 
+import { singleEvaluation } from './single-evaluation.ts';
 import type { Solver } from './solver.ts';
 import { requireTowardsData } from './towards-data.ts';
 
@@ -29,19 +30,16 @@ export function scm({ sigmaData = 0.5 }: ScmOptions = {}): Solver {
           where: 'scm',
           expected: 'a grid of angles',
           got: `${grid.convention}s`,
-          remedy: 'Pass angles, e.g. [1.5708, 1.3, 0]; for times and sigmas there is lcm.',
+          remedy: 'Pass angles, e.g. [1.5708, 1.3, 0].',
         });
       }
       requireTowardsData('scm', step);
       const data = Math.cos(end);
-      const slots = {
-        sample: { sample: data * Math.cos(start), velocity: -data * Math.sin(start), noise: sigmaData * Math.sin(end) },
-      };
-      return [
-        { kind: 'evaluate', node: start, sample: { sample: 1 }, into: 'velocity' },
-        { kind: 'draw', into: 'noise' },
-        { kind: 'store', slots },
-      ];
+      return singleEvaluation(step, {
+        sample: data * Math.cos(start),
+        velocity: -data * Math.sin(start),
+        noise: sigmaData * Math.sin(end),
+      });
     },
   };
 }
