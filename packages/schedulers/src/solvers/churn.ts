@@ -25,7 +25,7 @@ export interface Churn {
 
 /** Refuses numbers and names that are out of range. */
 export function requireChurn({ evaluateAt, ...numbers }: Churn): void {
-  for (const [name, value] of Object.entries(numbers)) requireFinite('heun', `churn.${name}`, value, { min: 0 });
+  for (const [name, value] of Object.entries(numbers)) requireFinite('heun', `churn.${name}`, value ?? 0, { min: 0 });
   requireOneOf('heun', 'churn.evaluateAt', evaluateAt ?? 'sigma', ['sigma', 'sigma-hat']);
 }
 

@@ -1,24 +1,41 @@
 import { expect, test } from 'vitest';
 
 import { flatNumbers, relativeError, schedulerFixtures } from '../../../../tooling/test/scheduler-fixtures.ts';
+import { ancestralEuler } from './ancestral-euler.ts';
 import { euler } from './euler.ts';
+import { flowMapEuler } from './flow-map-euler.ts';
 import { type FloatArray, floatArrays } from './float-arrays.ts';
 import type { GridOption } from './grid.ts';
 import { heun } from './heun.ts';
+import { lcm } from './lcm.ts';
 import { explicitRungeKutta } from './runge-kutta.ts';
+import { scm } from './scm.ts';
 import type { Solver } from './solver.ts';
-import { stepperOf } from './stepper.ts';
+import { type NoiseSource, stepperOf } from './stepper.ts';
 
 interface Expected {
-  readonly sigmas: readonly number[];
+  /** Absent where the grid is of angles, which are the timesteps. */
+  readonly sigmas: readonly number[] | null;
+  readonly timesteps: readonly number[];
   readonly initial_sample: unknown;
   readonly trajectory: readonly unknown[];
 }
 
 interface Trajectory {
   readonly source: { readonly class: string };
-  readonly config: { readonly stochastic_sampling?: boolean };
-  readonly step_kwargs: { readonly s_churn?: number };
+  readonly config: {
+    readonly stochastic_sampling?: boolean;
+    readonly sigma_data?: number;
+    readonly eta?: number;
+    readonly s_noise?: number;
+  };
+  readonly step_kwargs: {
+    readonly s_churn?: number;
+    readonly s_tmin?: number;
+    readonly s_tmax?: number;
+    readonly s_noise?: number;
+  };
+  readonly begin_index: number;
   readonly tolerance: { readonly f64: number; readonly f32: number };
   readonly noise: { readonly draws: readonly unknown[] } | null;
   readonly model: { readonly formula: string };
@@ -28,36 +45,47 @@ interface Trajectory {
 const formula = 'v(x, sigma) = tanh(1.3*x + 0.5*sigma) - 0.2*x   (elementwise)';
 const model = (x: number, sigma: number) => Math.tanh(1.3 * x + 0.5 * sigma) - 0.2 * x;
 
-/** diffusers' stochastic sampling: steps to the data prediction and noises it again to the next sigma. */
-const renoisingEuler: Solver = {
-  name: 'renoising-euler',
-  order: 1,
-  stochastic: true,
-  plan: ({ start, end }) => [
-    { kind: 'evaluate', node: start, sample: { sample: 1 }, into: 'velocity' },
-    { kind: 'draw', into: 'noise' },
-    { kind: 'store', slots: { sample: { sample: 1 - end, velocity: -(1 - end) * start, noise: end } } },
-  ],
-};
-
 /** The solver of a fixture, or undefined if this package does not have it. */
-function solverOf({ source, config, step_kwargs }: Trajectory): Solver | undefined {
+function solverOf({ source, config, step_kwargs: kwargs }: Trajectory): Solver | undefined {
   switch (source.class) {
     case 'FlowMatchEulerDiscreteScheduler':
-      return config.stochastic_sampling === true ? renoisingEuler : euler();
+      return config.stochastic_sampling === true ? lcm() : euler();
+    case 'FlowMatchLCMScheduler':
+      return lcm();
     case 'FlowMapEulerDiscreteScheduler':
+      return flowMapEuler();
+    case 'MiniMaxH3Scheduler':
       return euler();
-    case 'FlowMatchHeunDiscreteScheduler':
-      return (step_kwargs.s_churn ?? 0) === 0 ? heun({ eulerAtFinal: true }) : undefined;
+    case 'SCMScheduler':
+      return scm({ sigmaData: config.sigma_data });
+    case 'LTXEulerAncestralRFScheduler':
+      return ancestralEuler({ eta: config.eta, noiseScale: config.s_noise });
+    case 'FlowMatchHeunDiscreteScheduler': {
+      const { s_churn: amount = 0, s_tmin: min, s_tmax: max, s_noise: noiseScale } = kwargs;
+      return heun({ eulerAtFinal: true, churn: { amount, min, max, noiseScale } });
+    }
     default:
       return undefined;
   }
 }
 
+/** The fixture's draws in order; upstream's Heun draws at both of its stages, and uses the first. */
+function drawsOf({ source, noise }: Trajectory): (() => Float64Array) | undefined {
+  const drawn = noise?.draws.values();
+  const unused = source.class === 'FlowMatchHeunDiscreteScheduler';
+  return (
+    drawn &&
+    (() => {
+      const next = flatNumbers(drawn.next().value);
+      if (unused) drawn.next();
+      return next;
+    })
+  );
+}
+
 /** The sample after each evaluation, as upstream's `step()` returns it. */
-function trajectoryOf(solver: Solver, start: GridOption & { sample: FloatArray; draws?: readonly unknown[] }) {
-  const { draws, ...begin } = start;
-  const noise = draws && ((step: number) => flatNumbers(draws[step]));
+function trajectoryOf(solver: Solver, start: GridOption & { sample: FloatArray; noise?: NoiseSource }) {
+  const { noise, ...begin } = start;
   const stepper = stepperOf(solver, { arithmetic: floatArrays, noise });
   const samples: FloatArray[] = [];
   let state = stepper.begin(begin);
@@ -85,13 +113,15 @@ test.each(fixtures.filter((fixture) => !unknown.includes(fixture)))('$title', ({
   const solver = solverOf(content)!;
   expect(content.model.formula).toBe(formula);
   for (const precision of ['f64', 'f32'] as const) {
-    const { sigmas, initial_sample, trajectory } = content.expected[precision];
+    const { sigmas, timesteps, initial_sample, trajectory } = content.expected[precision];
     const initial = flatNumbers(initial_sample);
     const { samples, evaluations } = trajectoryOf(solver, {
       // Heun's grid comes with its inner nodes doubled, one entry a model call.
-      sigmas: sigmas.filter((sigma, i) => sigma !== sigmas[i - 1]),
+      ...(sigmas === null
+        ? { angles: timesteps }
+        : { sigmas: sigmas.slice(content.begin_index).filter((sigma, i, all) => sigma !== all[i - 1]) }),
       sample: precision === 'f64' ? initial : Float32Array.from(initial),
-      draws: content.noise?.draws,
+      noise: drawsOf(content),
     });
     expect(evaluations).toBe(trajectory.length);
     trajectory.forEach((expected, i) => {
