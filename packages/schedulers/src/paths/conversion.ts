@@ -1,29 +1,24 @@
-import { describeValue, refuseArgument, requireFinite } from '@latte-flow/core';
+import { requireFinite, requireOneOf } from '@latte-flow/core';
 
 import { combineArrays, type FloatArray } from '../solvers/float-arrays.ts';
-import type { Path } from './path.ts';
+import { type Path, refuseTime } from './path.ts';
 
-/** What a network may predict about x_t. */
-export type Prediction = 'velocity' | 'data' | 'noise';
+/** What a network may predict about x_t. The score is the gradient of log p_t, -noise / sigma. */
+export type Prediction = (typeof predictions)[number];
+const predictions = ['velocity', 'data', 'noise', 'score'] as const;
 
 type Row = readonly [data: number, noise: number];
 
 /** A prediction as a linear function of the data and the noise. */
 function rowOf(path: Path, prediction: Prediction, time: number): Row {
-  switch (prediction) {
+  switch (requireOneOf('conversionCoefficients', 'from and to', prediction, predictions)) {
     case 'data':
       return [1, 0];
     case 'noise':
+    case 'score':
       return [0, 1];
     case 'velocity':
       return [path.alphaDerivative(time), path.sigmaDerivative(time)];
-    default:
-      return refuseArgument({
-        where: 'conversionCoefficients',
-        expected: 'from and to to be one of velocity, data, noise',
-        got: describeValue(prediction),
-        remedy: 'Choose one of velocity, data, noise.',
-      });
   }
 }
 
@@ -36,10 +31,11 @@ export interface Conversion {
 
 /**
  * The two float64 numbers a and b with `to = a x_t + b from`: each prediction, and x_t itself, is linear in
- * (data, noise), so a and b solve a 2 x 2 system. All six conversions of any affine path.
+ * (data, noise), so a and b solve a 2 x 2 system; a score is a noise divided by -sigma. All twelve conversions of any
+ * affine path. At t = 1 a score gives a noise of 0, as the expectation that it stands for is.
  *
- * @throws LatteFlowError `invalid-argument` if t is outside [0, 1], or where `from` and x_t do not determine `to` (data
- * at t = 1, noise at t = 0).
+ * @throws LatteFlowError `invalid-argument` if t is outside [0, 1], where `from` and x_t do not determine `to` (data
+ * at t = 1, noise at t = 0), or where the path's own velocity is infinite.
  */
 export function conversionCoefficients(
   path: Path,
@@ -50,17 +46,14 @@ export function conversionCoefficients(
   const given = rowOf(path, from, time);
   if (from === to) return { sample: 0, prediction: 1 };
   const sample: Row = [path.alpha(time), path.sigma(time)];
+  const same = target[0] === given[0] && target[1] === given[1];
   const determinant = sample[0] * given[1] - sample[1] * given[0];
-  const a = (target[0] * given[1] - target[1] * given[0]) / determinant;
-  const b = (sample[0] * target[1] - sample[1] * target[0]) / determinant;
-  if (Number.isFinite(a) && Number.isFinite(b)) return { sample: a, prediction: b };
-  return refuseArgument({
-    where: 'conversionCoefficients',
-    expected: `a time at which the ${from} and x_t of the ${path.name} path determine the ${to}`,
-    got: `t = ${time}`,
-    remedy: 'Stop short of the singular end, or predict the velocity.',
-    data: { path: path.name, from, to, time },
-  });
+  const a = same ? 0 : (target[0] * given[1] - target[1] * given[0]) / determinant;
+  const b = same ? 1 : (sample[0] * target[1] - sample[1] * target[0]) / determinant;
+  const unit = to === 'score' ? -1 / sample[1] : 1;
+  const conversion = { sample: a * unit, prediction: b * unit * (from === 'score' ? -sample[1] : 1) };
+  if (Number.isFinite(conversion.sample) && Number.isFinite(conversion.prediction)) return conversion;
+  return refuseTime('conversionCoefficients', `the ${from} and x_t of the ${path.name} path determine the ${to}`, time);
 }
 
 /**

@@ -1,7 +1,7 @@
 import { requireFinite } from '@latte-flow/core';
 
 import { combineArrays, type FloatArray } from '../solvers/float-arrays.ts';
-import type { Path } from './path.ts';
+import type { AffineMean } from './path.ts';
 
 export interface PathEnds<A extends FloatArray> {
   /** x_1 */
@@ -16,7 +16,7 @@ export interface PathEnds<A extends FloatArray> {
  * x_t = alpha(t) x_1 + sigma(t) x_0, as a new array of the data's kind.
  * @throws LatteFlowError `invalid-argument` for t outside [0, 1], `shape-mismatch` if the lengths differ.
  */
-export function interpolate<A extends FloatArray>(path: Path, { data, noise, time }: PathEnds<A>): A {
+export function interpolate<A extends FloatArray>(path: AffineMean, { data, noise, time }: PathEnds<A>): A {
   requireFinite('interpolate', 'time', time, { min: 0, max: 1 });
   return combineArrays('interpolate', [
     [path.alpha(time), data],
@@ -26,9 +26,10 @@ export function interpolate<A extends FloatArray>(path: Path, { data, noise, tim
 
 /**
  * u = alpha'(t) x_1 + sigma'(t) x_0, what a velocity network is trained on, as a new array of the data's kind.
- * @throws LatteFlowError `invalid-argument` for t outside [0, 1], `shape-mismatch` if the lengths differ.
+ * @throws LatteFlowError `invalid-argument` for t outside [0, 1] or where the velocity is infinite, `shape-mismatch` if
+ * the lengths differ.
  */
-export function targetVelocity<A extends FloatArray>(path: Path, { data, noise, time }: PathEnds<A>): A {
+export function targetVelocity<A extends FloatArray>(path: AffineMean, { data, noise, time }: PathEnds<A>): A {
   requireFinite('targetVelocity', 'time', time, { min: 0, max: 1 });
   return combineArrays('targetVelocity', [
     [path.alphaDerivative(time), data],

@@ -7,7 +7,7 @@ import { interpolate, targetVelocity } from './interpolation.ts';
 import { linearPath } from './linear.ts';
 import { sigmaOfTime, sigmasOfTimes, timeOfSigma, timesOfSigmas } from './time-convention.ts';
 
-const predictions: readonly Prediction[] = ['velocity', 'data', 'noise'];
+const predictions: readonly Prediction[] = ['velocity', 'data', 'noise', 'score'];
 
 interface PathFixture {
   readonly t: readonly number[];
@@ -44,7 +44,7 @@ describe('conversions', () => {
       fc.property(value, value, fc.double({ min: 0.01, max: 0.99, noNaN: true }), (data, noise, time) => {
         const ends = { data: new Float64Array([data]), noise: new Float64Array([noise]), time };
         const sample = interpolate(linearPath, ends);
-        const truth = { data, noise, velocity: targetVelocity(linearPath, ends)[0]! };
+        const truth = { data, noise, velocity: targetVelocity(linearPath, ends)[0]!, score: -noise / (1 - time) };
         for (const from of predictions) {
           for (const to of predictions) {
             const prediction = new Float64Array([truth[from]]);
@@ -74,7 +74,7 @@ describe('conversions', () => {
     );
     expect(refused('noise', 'data', 0)).toThrow(/got t = 0/);
     expect(refused('velocity', 'data', 1.1)).toThrow(/time to be a finite number in \[0, 1\]/);
-    expect(refused('score' as Prediction, 'data', 0.5)).toThrow(/one of velocity, data, noise/);
+    expect(refused('clean' as Prediction, 'data', 0.5)).toThrow(/one of velocity, data, noise, score/);
     const ends = { data: new Float32Array(2), noise: new Float32Array(3), time: 0.5 };
     expect(() => interpolate(linearPath, ends)).toThrow(/interpolate: expected an array of 2 elements/);
   });

@@ -5,7 +5,7 @@ import type { Arithmetic } from './arithmetic.ts';
 /** State on the host. Sums are taken in float64 and rounded once to the array's own precision. */
 export type FloatArray = Float32Array | Float64Array;
 
-function requireFloatArray(where: string, name: string, array: unknown): FloatArray {
+export function requireFloatArray(where: string, name: string, array: unknown): FloatArray {
   if (array instanceof Float32Array || array instanceof Float64Array) return array;
   return refuseArgument({
     where,
@@ -15,18 +15,19 @@ function requireFloatArray(where: string, name: string, array: unknown): FloatAr
   });
 }
 
-function requireLength(where: string, array: ArrayLike<number>, length: number): void {
+/** Refuses an array that does not hold one number for each of `length` elements. */
+export function requireLength(where: string, array: ArrayLike<number>, length: number, name = 'an array'): void {
   if (array.length === length) return;
   throw new LatteFlowError('shape-mismatch', {
     where,
-    expected: `an array of ${length} elements, as long as the sample`,
+    expected: `${name} of ${length} elements`,
     got: `${array.length} elements`,
-    remedy: 'Return one number for each element of the sample.',
+    remedy: 'Pass one number for each element.',
     data: { length: array.length, expected: length },
   });
 }
 
-const alike = (values: ArrayLike<number>, like: FloatArray): FloatArray =>
+export const alike = (values: ArrayLike<number>, like: FloatArray): FloatArray =>
   like instanceof Float64Array ? new Float64Array(values) : new Float32Array(values);
 
 /**
