@@ -1,3 +1,4 @@
-export { guideTensors } from './guide-tensors.ts';
+export { guideTensors, guideTensorsWithState } from './guide-tensors.ts';
+export type { GuideTensorsOptions } from './guide-tensors.ts';
 export { integrateTensors } from './integrate-tensors.ts';
 export { tensorArithmetic } from './tensor-arithmetic.ts';

@@ -1,5 +1,6 @@
 import type { Fixture } from '../discover.ts';
 import type { FixtureReport } from '../report.ts';
+import { checkGuidance } from './guidance.ts';
 import { checkLatteFlow } from './latte-flow.ts';
 import { checkQwen2VL } from './qwen2-vl.ts';
 import { checkTrajectory } from './trajectory.ts';
@@ -14,4 +15,5 @@ export const fixtureKinds: ReadonlyMap<string, FixtureCheck> = new Map([
   ['vlm_to_stream', checkVlmToStream],
   ['qwen2_vl', checkQwen2VL],
   ['trajectory', checkTrajectory],
+  ['guidance', checkGuidance],
 ]);

@@ -1,7 +1,7 @@
 import { LatteFlowError } from '@latte-flow/core';
 import { expertGroups, planSampling } from '@latte-flow/expert-router';
 import { predictVelocity, type PromptContext } from '@latte-flow/model';
-import { classifierFreeGuidance, euler } from '@latte-flow/schedulers';
+import { branchesAt, type Branch, classifierFreeGuidance, euler } from '@latte-flow/schedulers';
 import { guideTensors, integrateTensors } from '@latte-flow/schedulers/tfjs';
 import { tidy, type Tensor } from '@tensorflow/tfjs-core';
 
@@ -34,19 +34,19 @@ async function sample({ config, parameters, latents, context }: StreamCase, opti
   const times = Array.from({ length: steps + 1 }, (_, step) => step / steps);
   const plan = planSampling(expertGroups({ layers, groups, boundaries }), { times });
   const guidance = classifierFreeGuidance(guidanceScale);
-  const contexts = { conditional: () => context, null: () => requireContext(nullContext) };
+  const contextOf = (branch: Branch) => (branch === 'conditional' ? context : requireContext(nullContext));
   const { sample: result } = await integrateTensors(euler(), {
     times,
     sample: latents,
     signal,
     velocity: (x, time, { step }) =>
       tidy(() => {
-        const branches = guidance.branches.map((branch) => {
+        const branches = branchesAt(guidance, { step, steps }).map((branch) => {
           const { group } = plan.steps[step]!;
           const inputs = {
             latents: x,
             times: new Float64Array(x.shape[0]!).fill(time),
-            context: contexts[branch](),
+            context: contextOf(branch),
             group,
           };
           return [branch, predictVelocity(inputs, parameters, config)] as const;

@@ -1,0 +1,61 @@
+import { describeValue, refuseArgument, requireFinite, requireInteger } from '@latte-flow/core';
+
+import { unguided } from './contrast.ts';
+import type { Guidance, GuidancePoint } from './guidance.ts';
+
+/** Two numbers in [0, 1], the first not above the second. */
+export type GuidanceRange = readonly [low: number, high: number];
+
+export interface IntervalOptions {
+  /** Shares of the run: on at int(start N) <= step < int(stop N). */
+  readonly steps?: GuidanceRange;
+  /** Noise levels: on at low <= sigma <= high. [1 - c, 1] is Z-Image's `cfg_truncation` of c. */
+  readonly sigmas?: GuidanceRange;
+}
+
+/**
+ * A rule inside an interval of the run and the conditional branch alone outside, where no other is asked for
+ * (Kynkäänniemi et al., 2024). With both `steps` and `sigmas`, inside means inside both.
+ * @throws LatteFlowError `invalid-argument` for a range that is missing, outside [0, 1] or reversed.
+ */
+export function guidanceInterval(guidance: Guidance, { steps, sigmas }: IntervalOptions): Guidance {
+  const where = 'guidanceInterval';
+  if (steps !== undefined || sigmas === undefined) requireRange(where, 'steps', steps);
+  if (sigmas !== undefined) requireRange(where, 'sigmas', sigmas);
+  const ruleAt = (at: GuidancePoint) =>
+    (steps === undefined || isWithinSteps(steps, at)) && (sigmas === undefined || isWithinSigmas(sigmas, at))
+      ? guidance
+      : unguided;
+  return {
+    ...guidance,
+    name: `${guidance.name} at ${[steps && `steps ${steps}`, sigmas && `sigmas ${sigmas}`].filter(Boolean).join(', ')}`,
+    branches: [...new Set([...guidance.branches, ...unguided.branches])],
+    branchesAt: (at) => ruleAt(at).branchesAt(at),
+    combine: (velocities, context) => ruleAt(context.at).combine(velocities, context),
+  };
+}
+
+export function requireRange(where: string, name: string, range: GuidanceRange | undefined): GuidanceRange {
+  const [low, high] = range ?? [];
+  requireFinite(where, `${name}[0]`, low, { min: 0, max: 1 });
+  if (requireFinite(where, `${name}[1]`, high, { min: 0, max: 1 }) >= low!) return range!;
+  return refuseArgument({
+    where,
+    expected: `${name} to be [low, high]`,
+    got: describeValue(range),
+    remedy: 'Swap the two.',
+    data: { [name]: range },
+  });
+}
+
+/** `strict` leaves out the first step. */
+export function isWithinSteps([start, stop]: GuidanceRange, at: GuidancePoint, { strict = false } = {}): boolean {
+  const steps = requireInteger('branchesAt', 'steps', at.steps, { min: 1 });
+  const step = requireInteger('branchesAt', 'step', at.step, { min: 0 });
+  return step >= Math.trunc(start * steps) + Number(strict) && step < Math.trunc(stop * steps);
+}
+
+function isWithinSigmas([low, high]: GuidanceRange, { sigma }: GuidancePoint): boolean {
+  const level = requireFinite('branchesAt', 'sigma', sigma);
+  return level >= low && level <= high;
+}
