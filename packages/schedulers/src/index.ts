@@ -11,6 +11,17 @@ export { schroedingerBridgePlan, sinkhornPlan } from './couplings/sinkhorn.ts';
 export type { SinkhornOptions, SinkhornPlan } from './couplings/sinkhorn.ts';
 export { drawPairs, independentPlan, squaredDistances, transportCost } from './couplings/transport-plan.ts';
 export type { CostMatrix, Pairs, Sizes, TransportPlan } from './couplings/transport-plan.ts';
+export { exactDivergence, hutchinsonDivergence } from './likelihood/divergence.ts';
+export type {
+  Divergence,
+  DivergenceField,
+  FieldPoint,
+  HutchinsonOptions,
+  VectorJacobianProduct,
+} from './likelihood/divergence.ts';
+export { logLikelihood } from './likelihood/log-likelihood.ts';
+export type { LogLikelihood, LogLikelihoodOptions } from './likelihood/log-likelihood.ts';
+export { standardNormalLogDensity } from './likelihood/standard-normal.ts';
 export { conversionCoefficients, convertPrediction } from './paths/conversion.ts';
 export type { Conversion, Prediction } from './paths/conversion.ts';
 export { cosinePath, trigFlowPath } from './paths/cosine.ts';

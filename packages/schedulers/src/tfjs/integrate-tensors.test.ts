@@ -3,6 +3,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 
 import { classifierFreeGuidance } from '../guidance/classifier-free.ts';
 import { uniformSigmas } from '../sigmas/uniform.ts';
+import { bosh3 } from '../solvers/bosh3.ts';
+import { dopri5 } from '../solvers/dopri5.ts';
 import { euler } from '../solvers/euler.ts';
 import { heun } from '../solvers/heun.ts';
 import { integrate } from '../solvers/integrate.ts';
@@ -59,6 +61,53 @@ describe('tensors', () => {
       host.sample.forEach((value, i) => expect(data[i]).toBeCloseTo(value, 5));
       expect(await sample.data()).toEqual(values);
       result.sample.dispose();
+      sample.dispose();
+    },
+  );
+
+  test.each([bosh3({ rtol: 1e-4, atol: 1e-6 }), dopri5({ rtol: 1e-4, atol: 1e-6 })])(
+    'adaptive $name takes the steps of the typed arrays, rejected ones too, reads one number a try and leaks nothing',
+    async (solver) => {
+      const sample = tensor(values, [2, 3]);
+      const times = [0, 0.5, 1];
+      // Fast at one place, so that the step there is tried in vain first.
+      const burst = (t: number) => 40 * Math.exp(-(((t - 0.3) / 0.06) ** 2));
+      const before = memory().numTensors;
+      const result = await integrateTensors(solver, {
+        times,
+        sample,
+        velocity: (x, t) => tidy(() => add(mul(x, 0.7), burst(t))),
+      });
+      expect(memory().numTensors - before).toBe(1);
+      const host = await integrate(solver, {
+        times,
+        sample: values,
+        velocity: (x, t) => x.map((v) => 0.7 * v + burst(t)),
+      });
+      expect(host.rejected).toBeGreaterThan(1);
+      const { evaluations, accepted, rejected } = host;
+      expect(result).toMatchObject({ evaluations, accepted, rejected });
+      const data = await result.sample.data();
+      host.sample.forEach((value, i) => expect(data[i]).toBeCloseTo(value, 4));
+      result.sample.dispose();
+      for (const when of [1, 7, 20]) {
+        for (const kind of ['throw', 'abort', 'misshapen']) {
+          let calls = 0;
+          const controller = new AbortController();
+          const failing = (x: Tensor, t: number) => {
+            if (++calls === when && kind === 'throw') throw new Error('no velocity');
+            if (calls === when && kind === 'abort') controller.abort();
+            return calls === when && kind === 'misshapen' ? zeros([3]) : tidy(() => add(mul(x, 0.7), burst(t)));
+          };
+          const run = integrateTensors(solver, { times, sample, velocity: failing, signal: controller.signal });
+          await expect(run).rejects.toBeDefined();
+          expect(memory().numTensors, `${kind} at ${when}`).toBe(before);
+        }
+      }
+      await expect(integrateTensors(solver, { times, sample, velocity: (x) => mul(x, Number.NaN) })).rejects.toThrow(
+        /NaN/,
+      );
+      expect(memory().numTensors).toBe(before);
       sample.dispose();
     },
   );

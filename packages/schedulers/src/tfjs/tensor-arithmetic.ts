@@ -1,5 +1,5 @@
 import { describeValue, formatShape, LatteFlowError, refuseArgument } from '@latte-flow/core';
-import { abs, add, clone, div, maximum, mean, mul, sqrt, square, Tensor, tensor } from '@tensorflow/tfjs-core';
+import { abs, add, addN, clone, div, maximum, mean, mul, sqrt, square, Tensor, tensor } from '@tensorflow/tfjs-core';
 
 import type { Arithmetic } from '../solvers/arithmetic.ts';
 
@@ -13,11 +13,14 @@ function requireFloatTensor(name: string, value: unknown): Tensor {
   });
 }
 
-/** The sum of coefficient times tensor (any shape, float32, all alike). The caller owns the result. */
+/**
+ * The sum of coefficient times tensor (any shape, float32, all alike): the scaled terms summed by one operation. The caller
+ * owns the result.
+ */
 export function combineTensors(terms: readonly (readonly [coefficient: number, array: Tensor])[]): Tensor {
-  return terms
-    .map(([coefficient, array]) => (coefficient === 1 ? array : mul(array, coefficient)))
-    .reduce((sum, term) => add(sum, term));
+  // One product of the coefficients and the stacked terms is a single operation more, but 10 times slower on WASM.
+  const scaled = terms.map(([coefficient, array]) => (coefficient === 1 ? array : mul(array, coefficient)));
+  return scaled.length === 1 ? scaled[0]! : addN(scaled);
 }
 
 /** `Arithmetic` of float32 tensors. Makes intermediate tensors: runs in a `tidy`. */
