@@ -1,8 +1,11 @@
 import type { Fixture } from '../discover.ts';
 import type { FixtureReport } from '../report.ts';
+import { checkCouplings } from './couplings.ts';
 import { checkGuidance } from './guidance.ts';
 import { checkLatteFlow } from './latte-flow.ts';
+import { checkPaths } from './paths.ts';
 import { checkQwen2VL } from './qwen2-vl.ts';
+import { checkSit } from './sit.ts';
 import { checkTrajectory } from './trajectory.ts';
 import { checkVlmToStream } from './vlm-to-stream.ts';
 
@@ -16,4 +19,7 @@ export const fixtureKinds: ReadonlyMap<string, FixtureCheck> = new Map([
   ['qwen2_vl', checkQwen2VL],
   ['trajectory', checkTrajectory],
   ['guidance', checkGuidance],
+  ['paths', checkPaths],
+  ['couplings', checkCouplings],
+  ['sit', checkSit],
 ]);
