@@ -2,7 +2,11 @@ import { requireOneOf } from '@latte-flow/core';
 
 import { ancestralEuler } from './ancestral-euler.ts';
 import { bosh3 } from './bosh3.ts';
+import { deis } from './deis.ts';
+import { dop853 } from './dop853.ts';
 import { dopri5 } from './dopri5.ts';
+import { dpmSolverMultistep } from './dpm-solver-multistep.ts';
+import { dpmSolverSinglestep } from './dpm-solver-singlestep.ts';
 import { euler } from './euler.ts';
 import { flowMapEuler } from './flow-map-euler.ts';
 import { heun } from './heun.ts';
@@ -11,7 +15,9 @@ import { marginalPreservingSde } from './marginal-preserving-sde.ts';
 import { midpoint } from './midpoint.ts';
 import { rk4 } from './rk4.ts';
 import { rk4ThreeEighths } from './rk4-three-eighths.ts';
+import { saSolver } from './sa-solver.ts';
 import type { Solver } from './solver.ts';
+import { uniPC } from './uni-pc.ts';
 
 const solvers = {
   euler,
@@ -21,6 +27,12 @@ const solvers = {
   'rk4-three-eighths': rk4ThreeEighths,
   bosh3,
   dopri5,
+  dop853,
+  'dpm-solver-multistep': dpmSolverMultistep,
+  'dpm-solver-singlestep': dpmSolverSinglestep,
+  'uni-pc': uniPC,
+  deis,
+  'sa-solver': saSolver,
   lcm,
   'flow-map-euler': flowMapEuler,
   'ancestral-euler': ancestralEuler,

@@ -1,0 +1,55 @@
+import { requireInteger } from '@latte-flow/core';
+
+import { exponentialMultistep, loweredAtEnd, type Moments } from './exponential-multistep.ts';
+import { exactMoments } from './exponential-step.ts';
+import type { Solver } from './solver.ts';
+
+export interface SASolverOptions {
+  /** Data predictions that the predictor uses, 1 to 4. Default 2. */
+  readonly predictorOrder?: number;
+  /** Data predictions that the corrector uses, the one at the end of the step included, 1 to 4. Default 2. */
+  readonly correctorOrder?: number;
+  /** Strength of the noise in a step from this sigma, >= 0; 0 is the ODE. Default 1 in [0.2, 0.8], else 0. */
+  readonly tau?: (sigma: number) => number;
+  /** Lower the orders in the last steps, the predictor's down to 1 in the last. Default true. */
+  readonly lowerOrderFinal?: boolean;
+  /**
+   * Take the grid as if its last node were there twice, as diffusers' schedules for this solver have it: the orders are
+   * lowered one step later, and one more evaluation there corrects the last step. Default false.
+   */
+  readonly repeatedEnd?: boolean;
+}
+
+/**
+ * SA-Solver in data predictions (arXiv 2309.05019; diffusers' `SASolverScheduler`): stochastic Adams-Bashforth predictor and
+ * Adams-Moulton corrector, one evaluation and one draw a step; the corrector takes the noise of the step it corrects. Where
+ * one difference of predictions is weighted, half the step takes the place of its exact integral, as upstream. Grids of
+ * sigmas or times, from noise to data.
+ * @throws LatteFlowError `invalid-argument` for an order other than 1, 2, 3, 4.
+ */
+export function saSolver({
+  predictorOrder = 2,
+  correctorOrder = 2,
+  tau = (sigma) => Number(sigma >= 0.2 && sigma <= 0.8),
+  lowerOrderFinal = true,
+  repeatedEnd = false,
+}: SASolverOptions = {}): Solver {
+  requireInteger('saSolver', 'predictorOrder', predictorOrder, { min: 1, max: 4 });
+  requireInteger('saSolver', 'correctorOrder', correctorOrder, { min: 1, max: 4 });
+  const moments: Moments = (count, step) => (count === 1 ? [step.z / 2] : exactMoments(count, step));
+  return exponentialMultistep({
+    name: 'sa-solver',
+    order: predictorOrder,
+    predictions: predictorOrder,
+    stochastic: true,
+    tau,
+    highestOrder: (step) => loweredAtEnd(step, lowerOrderFinal, repeatedEnd),
+    repeatedEnd,
+    moments,
+    corrector: {
+      order: Math.max(1, correctorOrder - 1),
+      moments: correctorOrder === 1 ? (_, { moment }) => [moment(0)] : moments,
+      corrects: () => true,
+    },
+  });
+}
