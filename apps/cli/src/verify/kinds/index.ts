@@ -6,6 +6,7 @@ import { checkLatteFlow } from './latte-flow.ts';
 import { checkPaths } from './paths.ts';
 import { checkQwen2VL } from './qwen2-vl.ts';
 import { checkSit } from './sit.ts';
+import { checkTimeDensities } from './time-densities.ts';
 import { checkTrajectory } from './trajectory.ts';
 import { checkVlmToStream } from './vlm-to-stream.ts';
 
@@ -19,6 +20,7 @@ export const fixtureKinds: ReadonlyMap<string, FixtureCheck> = new Map([
   ['qwen2_vl', checkQwen2VL],
   ['trajectory', checkTrajectory],
   ['guidance', checkGuidance],
+  ['time_densities', checkTimeDensities],
   ['paths', checkPaths],
   ['couplings', checkCouplings],
   ['sit', checkSit],
