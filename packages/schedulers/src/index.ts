@@ -1,3 +1,10 @@
+export { upstreamCompat } from './interop/compat.ts';
+export type { DiffusersCompat } from './interop/compat.ts';
+export { fromDiffusersConfig } from './interop/from-diffusers.ts';
+export type { DiffusersScheduler } from './interop/from-diffusers.ts';
+export type { DiffusersSchedule, ScheduleOptions } from './interop/schedule.ts';
+export type { DiffusersWarning, SchedulerConfig } from './interop/scheduler-config.ts';
+export { toDiffusersConfig } from './interop/to-diffusers.ts';
 export { assignPairs, exactPlan } from './couplings/assignment.ts';
 export {
   cosineMatcher,
@@ -85,7 +92,7 @@ export { midpoint } from './solvers/midpoint.ts';
 export { rk4 } from './solvers/rk4.ts';
 export { rk4ThreeEighths } from './solvers/rk4-three-eighths.ts';
 export { solverByName, solverNames } from './solvers/registry.ts';
-export type { SolverName } from './solvers/registry.ts';
+export type { NamedSolverOptions, SolverName } from './solvers/registry.ts';
 export { explicitRungeKutta } from './solvers/runge-kutta.ts';
 export type { Tableau } from './solvers/runge-kutta.ts';
 export { saSolver } from './solvers/sa-solver.ts';

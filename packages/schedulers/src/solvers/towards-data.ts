@@ -3,9 +3,9 @@ import { refuseArgument } from '@latte-flow/core';
 import { sigmaView } from './sigma-view.ts';
 import type { Step } from './solver.ts';
 
-/** Refuses a step from data to noise, for solvers whose steps cannot be run backwards. */
+/** Refuses a step from data to noise, for solvers whose steps cannot be run backwards; one of no length passes. */
 export function requireTowardsData(where: string, { grid: { convention, nodes }, start, end }: Step): void {
-  if (convention === 'time' ? start < end : start > end) return;
+  if (convention === 'time' ? start <= end : start >= end) return;
   refuseArgument({
     where,
     expected: 'a grid from noise to data',

@@ -1,12 +1,22 @@
 import { describeValue } from '@latte-flow/core';
-import { euler, floatArrays, heun, stepperOf, type FloatArray, type Solver } from '@latte-flow/schedulers';
+import {
+  type DiffusersCompat,
+  type DiffusersSchedule,
+  type FloatArray,
+  floatArrays,
+  fromDiffusersConfig,
+  type NoiseSource,
+  type ScheduleOptions,
+  type SchedulerConfig,
+  stepperOf,
+} from '@latte-flow/schedulers';
 
 import { list } from '../compare.ts';
 import type { Fixture, Json } from '../discover.ts';
 import type { FixtureReport } from '../report.ts';
 
 const FORMULA = 'v(x, sigma) = tanh(1.3*x + 0.5*sigma) - 0.2*x   (elementwise)';
-const model = (x: number, sigma: number): number => Math.tanh(1.3 * x + 0.5 * sigma) - 0.2 * x;
+const formula = (x: number, sigma: number): number => Math.tanh(1.3 * x + 0.5 * sigma) - 0.2 * x;
 
 const objectOf = (value: unknown): Json => (typeof value === 'object' && value !== null ? (value as Json) : {});
 
@@ -16,64 +26,121 @@ function flatNumbers(nested: unknown, name: string): number[] {
   throw new Error(`The fixture has no numbers as ${name}, but ${describeValue(nested)}.`);
 }
 
-/** The solver that a fixture is of, or undefined if the package does not have it. */
-function solverOf({ source, config, step_kwargs: step }: Json): Solver | undefined {
-  switch (objectOf(source)['class']) {
-    case 'FlowMatchEulerDiscreteScheduler':
-      return objectOf(config)['stochastic_sampling'] === true ? undefined : euler();
-    case 'FlowMapEulerDiscreteScheduler':
-      return euler();
-    case 'FlowMatchHeunDiscreteScheduler':
-      return Number(objectOf(step)['s_churn'] ?? 0) === 0 ? heun({ eulerAtFinal: true }) : undefined;
-    default:
-      return undefined;
-  }
+/** Arguments of upstream's `set_timesteps` and `step`, and the options that they are here. */
+const ARGUMENTS: Readonly<Record<string, string>> = {
+  num_inference_steps: 'steps',
+  sigmas: 'sigmas',
+  timesteps: 'timesteps',
+  mu: 'mu',
+  max_timesteps: 'maxAngle',
+  intermediate_timesteps: 'intermediateAngle',
+};
+const CHURN: Readonly<Record<string, string>> = {
+  s_churn: 'amount',
+  s_tmin: 'min',
+  s_tmax: 'max',
+  s_noise: 'noiseScale',
+};
+
+/** The arguments under their names here; one that has none stops the check. */
+function renamed(given: Json, names: Readonly<Record<string, string>>): Json {
+  const unknown = Object.keys(given).find((name) => names[name] === undefined);
+  if (unknown !== undefined) throw new Unsupported(`the argument ${unknown}`);
+  return Object.fromEntries(Object.entries(given).map(([name, value]) => [names[name]!, value]));
 }
 
-/** The sample after each evaluation, as upstream's `step()` returns it. */
-function trajectoryOf(
-  solver: Solver,
-  start: { readonly sigmas: readonly number[]; readonly sample: FloatArray },
-): number[] {
-  const stepper = stepperOf(solver, { arithmetic: floatArrays });
-  const samples: number[] = [];
-  let state = stepper.begin(start);
+class Unsupported extends Error {}
+
+/** What `calls`, `set_timesteps`, `begin_index` and `step_kwargs` of a fixture ask for. */
+function optionsOf(content: Json): ScheduleOptions {
+  const calls = Array.isArray(content['calls']) ? (content['calls'] as readonly [string, number][]) : [];
+  const other = calls.find(([name]) => name !== 'set_shift');
+  if (other !== undefined) throw new Unsupported(`the call ${other[0]}`);
+  const churn = renamed(objectOf(content['step_kwargs']), CHURN);
+  // Upstream's Euler takes the arguments of churn, too, and ignores them.
+  const churned = objectOf(content['source'])['class'] === 'FlowMatchHeunDiscreteScheduler' && 'amount' in churn;
+  const { maxAngle, ...given } = renamed(objectOf(content['set_timesteps']), ARGUMENTS);
+  const options = {
+    ...given,
+    maxAngle: maxAngle ?? undefined,
+    shift: calls.at(-1)?.[1],
+    beginIndex: Number(content['begin_index'] ?? 0),
+    churn: churned ? { ...churn, max: typeof churn['max'] === 'number' ? churn['max'] : undefined } : undefined,
+  };
+  const isAngle = (name: string) => name === 'intermediateAngle';
+  return Object.fromEntries(Object.entries(options).filter(([name, value]) => value !== null || isAngle(name)));
+}
+
+/** The draws in the order of their use. Upstream's Heun draws at both of its stages, and uses the first. */
+function noiseOf({ noise, source }: Json): NoiseSource | undefined {
+  const draws = objectOf(noise)['draws'];
+  if (!Array.isArray(draws)) return undefined;
+  let used = 0;
+  const isHeun = objectOf(source)['class'] === 'FlowMatchHeunDiscreteScheduler';
+  return (step) => flatNumbers(draws[isHeun ? 2 * used++ : step], 'draws');
+}
+
+/** One run, entry by entry as upstream's `step()` is called. */
+interface Run {
+  readonly arguments: number[];
+  readonly outputs: number[];
+  readonly samples: number[];
+}
+
+function runOf(
+  { solver, grid, conditioning }: DiffusersSchedule,
+  { sample, noise, sign }: { readonly sample: FloatArray; readonly noise?: NoiseSource; readonly sign: 1 | -1 },
+): Run {
+  const stepper = stepperOf(solver, { arithmetic: floatArrays, noise });
+  const run: Run = { arguments: [], outputs: [], samples: [] };
+  let state = stepper.begin({ ...grid, sample });
   while (state.request !== undefined) {
-    const { sample, node } = state.request;
-    state = stepper.advance(
-      state,
-      sample.map((x) => model(x, node)),
-    );
-    samples.push(...(state.request?.sample ?? state.slots.sample));
+    const { sigma } = conditioning(state.request);
+    const output = state.request.sample.map((x) => sign * formula(x, sigma));
+    state = stepper.advance(state, output);
+    run.arguments.push(sigma);
+    run.outputs.push(...output);
+    run.samples.push(...(state.request?.sample ?? state.slots.sample));
   }
-  return samples;
+  return run;
 }
 
 /**
- * The samples of a solver over the fixture's sigmas, in float64 and float32. How a `scheduler_config.json` makes those
- * sigmas is not known yet, and said so.
+ * The schedule that the fixture's config makes, and what its solver does with the fixture's network, in float64 and in
+ * float32.
  */
 export async function checkTrajectory({ content }: Fixture, report: FixtureReport): Promise<void> {
-  const solver = solverOf(content);
-  if (solver === undefined || objectOf(content['model'])['formula'] !== FORMULA) {
-    const name = String(objectOf(content['source'])['class']);
-    report.unsupported('*', `no solver or model for ${name} with this configuration yet`);
+  const network = objectOf(content['model']);
+  if (network['formula'] !== FORMULA) {
+    report.unsupported('*', `no such network: ${describeValue(network['formula'])}`);
+    return;
+  }
+  const sign = /model_output = -v/.test(String(network['note'])) ? -1 : 1;
+  let schedule: DiffusersSchedule;
+  try {
+    const compat: DiffusersCompat = objectOf(content['compat']);
+    const config: SchedulerConfig = objectOf(content['config']);
+    schedule = fromDiffusersConfig(config, { compat }).schedule(optionsOf(content));
+  } catch (error) {
+    if (!(error instanceof Unsupported)) throw error;
+    report.unsupported('*', error.message);
     return;
   }
   for (const precision of ['f64', 'f32'] as const) {
     const expected = objectOf(objectOf(content['expected'])[precision]);
-    const tolerance = Number(objectOf(content['tolerance'])[precision]);
-    await report.compare(`trajectory.${precision}`, { metric: 'relative', tolerance }, () => {
-      // Heun's grid comes with its inner nodes doubled, one entry a model call.
-      const sigmas = flatNumbers(expected['sigmas'], 'sigmas').filter((sigma, i, all) => sigma !== all[i - 1]);
-      const sample = flatNumbers(expected['initial_sample'], 'initial_sample');
-      const array = precision === 'f64' ? Float64Array.from(sample) : Float32Array.from(sample);
-      const nodes = sigmas.slice(Number(content['begin_index'] ?? 0));
-      return [
-        list(trajectoryOf(solver, { sigmas: nodes, sample: array })),
-        list(flatNumbers(expected['trajectory'], 'trajectory')),
-      ];
+    const bound = { metric: 'relative', tolerance: Number(objectOf(content['tolerance'])[precision]) } as const;
+    const compare = (name: string, actual: () => readonly number[]) =>
+      report.compare(`${name}.${precision}`, bound, () => [list(actual()), list(flatNumbers(expected[name], name))]);
+    // Where the network is conditioned on angles, those are the timesteps, and there are no sigmas.
+    if (expected['sigmas'] !== null) await compare('sigmas', () => schedule.sigmas);
+    await compare('timesteps', () => schedule.timesteps);
+    await report.section(`trajectory.${precision}`, async () => {
+      const initial = flatNumbers(expected['initial_sample'], 'initial_sample');
+      const sample = precision === 'f64' ? Float64Array.from(initial) : Float32Array.from(initial);
+      const run = runOf(schedule, { sample, noise: noiseOf(content), sign });
+      await compare('model_sigma', () => run.arguments);
+      await compare('model_output', () => run.outputs);
+      await compare('trajectory', () => run.samples);
     });
   }
-  report.unsupported('sigmas', 'reading a scheduler_config.json is not supported yet');
 }

@@ -1,0 +1,80 @@
+import { describeValue, refuseArgument, requireOneOf } from '@latte-flow/core';
+
+import { type ClassName, classNames, defaultsOf, hiddenKeysOf, type Settings } from './scheduler-classes.ts';
+
+/** What a loader found odd. Nothing is printed. */
+export interface DiffusersWarning {
+  /** `unknown`: upstream has no such key, it is left out. `ineffective`: it has one, and it changes nothing here. */
+  readonly kind: 'unknown' | 'ineffective' | 'changed';
+  readonly key: string;
+  readonly message: string;
+}
+
+/** A parsed `scheduler_config.json`. */
+export type SchedulerConfig = Readonly<Record<string, unknown>>;
+
+export interface CompleteConfig {
+  readonly className: ClassName;
+  /** `_class_name` and every key that the class has, in the config's words. */
+  readonly config: SchedulerConfig;
+  readonly settings: Settings;
+  readonly unknown: readonly DiffusersWarning[];
+}
+
+const metadata = ['_class_name', '_diffusers_version'];
+
+/** Adds the defaults of the class, and tells apart what is known. Refuses values of the wrong type. */
+export function completeConfig(where: string, json: SchedulerConfig): CompleteConfig {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+    refuseArgument({
+      where,
+      expected: 'the object of a scheduler_config.json',
+      got: describeValue(json),
+      remedy: 'Parse the file first.',
+    });
+  }
+  const className = requireOneOf(where, '_class_name', json['_class_name'], classNames);
+  const defaults: SchedulerConfig = defaultsOf(className);
+  const hidden: SchedulerConfig = hiddenKeysOf(className);
+  const known = { ...hidden, ...defaults };
+  // An absent value is null upstream; a key without one takes its default.
+  const given = Object.entries(json).filter(([key, value]) => value !== null && !metadata.includes(key));
+  const mine = given.filter(([key]) => Object.hasOwn(known, key));
+  for (const [key, value] of mine) {
+    const type = typeof known[key];
+    if (type !== 'object' && type !== 'string' && (typeof value !== type || Number.isNaN(value))) {
+      refuseArgument({
+        where,
+        expected: `${key} to be a ${type}`,
+        got: describeValue(value),
+        remedy: `Correct it in the config, the default is ${String(known[key])}.`,
+        data: { key },
+      });
+    }
+  }
+  return {
+    className,
+    config: { _class_name: className, ...defaults, ...Object.fromEntries(mine) },
+    settings: { ...known, ...Object.fromEntries(mine) } as unknown as Settings,
+    unknown: given
+      .filter(([key]) => !Object.hasOwn(known, key))
+      .map(([key]) => ({ kind: 'unknown', key, message: `${className} has no ${key}; it is left out.` })),
+  };
+}
+
+/** Warnings for keys that were set to something else than their default although nothing reads them. */
+export function ineffectiveKeys(
+  { className, settings }: CompleteConfig,
+  rules: readonly (readonly [applies: boolean, keys: readonly (keyof Settings)[], reason: string])[],
+): readonly DiffusersWarning[] {
+  const defaults: Partial<Settings> = { ...hiddenKeysOf(className), ...defaultsOf(className) };
+  const changed = (key: keyof Settings) =>
+    Object.hasOwn(defaults, key) && JSON.stringify(settings[key]) !== JSON.stringify(defaults[key]);
+  return rules.flatMap(([applies, keys, reason]) =>
+    (applies ? keys.filter(changed) : []).map((key): DiffusersWarning => ({
+      kind: 'ineffective',
+      key,
+      message: `${key} has no effect ${reason}.`,
+    })),
+  );
+}
