@@ -5,6 +5,7 @@ import {
   refuseArgument,
   requireFinite,
   requireInteger,
+  seededStepNoise,
   throwIfAborted,
   type OnProgress,
 } from '@latte-flow/core';
@@ -16,25 +17,30 @@ import {
   timesOfSigmas,
   uniformSigmas,
   type Branch,
+  type NoiseSource,
 } from '@latte-flow/schedulers';
 import { guideTensors, integrateTensors } from '@latte-flow/schedulers/tfjs';
 import { concat, split, tensor, tidy, type Tensor } from '@tensorflow/tfjs-core';
 
-import type { PromptContext } from '../generation-stream/context.ts';
-import { predictVelocity } from '../generation-stream/velocity.ts';
 import { GeneratedImage } from '../image/generated-image.ts';
 import { imagesToRgb } from '../image/pixels.ts';
 import type { LatteFlow } from '../latte-flow.ts';
-import { concatContexts, disposeContext, repeatContext } from './contexts.ts';
+import { GuidedVelocity } from './guided-velocity.ts';
 
 export interface GenerateOptions {
   /** Denoising steps, >= 1. Default 20. */
   readonly steps?: number;
   /** Classifier-free guidance, 1 = none. Default 3. */
   readonly guidanceScale?: number;
-  /** A name that `solverByName` knows. Default `euler`. */
+  /** Any rule of the conditional and the null branch, instead of `guidanceScale`. No branch is computed in vain. */
+  readonly guidance?: Guidance;
+  /**
+   * A name that `solverByName` knows. Default `euler`. All stages of a step run in the group of its start; a multistep solver
+   * keeps its history where the group changes; an adaptive one, which counts its error over the batch, starts afresh at
+   * every node.
+   */
   readonly solver?: string;
-  /** Integer in [0, 2^53); image i reads stream i. Default 0. */
+  /** Integer in [0, 2^53); image i reads stream i, its first noise and that of a stochastic solver. Default 0. */
   readonly seed?: number;
   /** Images of a single prompt. Default 1. */
   readonly count?: number;
@@ -87,33 +93,39 @@ function initialNoise({ config }: LatteFlow, seed: number, count: number): Tenso
   return tensor(values, [count, ...shape]);
 }
 
-function encodeBranch(model: LatteFlow, prompts: readonly string[], branch: Branch): PromptContext {
-  if (branch === 'conditional') return model.encodePrompts(prompts);
-  const single = model.encodeRendered([model.config.nullPrompt]);
-  try {
-    return repeatContext(single, prompts.length);
-  } finally {
-    disposeContext(single);
-  }
+/** What a stochastic solver draws: image i of the batch reads stream i. */
+function stepNoise(seed: number, count: number): NoiseSource {
+  const streams = Array.from({ length: count }, (_, image) => seededStepNoise({ seed, image }));
+  return (step, length) => {
+    const values = new Float32Array(length);
+    const size = length / count;
+    streams.forEach((stream, image) => values.set(stream(step, size), image * size));
+    return values;
+  };
 }
 
-/** Contexts of the branches that guidance needs, stacked along the batch in their order. */
-function encodeBranches(model: LatteFlow, prompts: readonly string[], branches: readonly Branch[]): PromptContext {
-  const contexts: PromptContext[] = [];
-  try {
-    for (const branch of branches) contexts.push(encodeBranch(model, prompts, branch));
-    return concatContexts(contexts);
-  } finally {
-    contexts.forEach(disposeContext);
+function requireGuidance({ guidance, guidanceScale }: GenerateOptions): Guidance {
+  if (guidance === undefined) {
+    return classifierFreeGuidance(requireFinite(WHERE, 'guidanceScale', guidanceScale ?? DEFAULTS.guidanceScale));
   }
+  const foreign = guidance.branches.find((branch) => branch !== 'conditional' && branch !== 'null');
+  if (guidanceScale === undefined && foreign === undefined) return guidance;
+  return refuseArgument({
+    where: WHERE,
+    expected: foreign === undefined ? 'guidance or guidanceScale' : 'guidance by the conditional and the null branch',
+    got: foreign === undefined ? 'both' : `${guidance.name}, which needs the ${foreign} branch`,
+    remedy: 'A rule has its own scale; perturbed and weaker models take integrateTensors and a velocity of your own.',
+    data: { guidance: guidance.name, guidanceScale },
+  });
 }
 
 /**
- * Text to images. The prompts are encoded once; every step runs the layers of its group alone, all images and both
- * guidance branches as one batch.
+ * Text to images. The prompts are encoded once; every step runs the layers of its group alone, all images and the
+ * guidance branches that it needs as one batch.
  *
  * @param prompt one prompt for `count` images, or a list of prompts, one image each
- * @throws LatteFlowError `invalid-argument` (empty prompt, steps < 1, unknown solver, guidance that is not finite),
+ * @throws LatteFlowError `invalid-argument` (empty prompt, steps < 1, unknown solver, guidance that is not finite or needs a
+ * model that is not there),
  * `context-overflow` (prompt longer than the context), `unsupported` (latents that are not pixels); the signal's reason
  * on abort. Nothing is left on the device.
  */
@@ -123,11 +135,11 @@ export async function generateImages(
   options: GenerateOptions = {},
 ): Promise<GenerateResult> {
   const { signal, onProgress } = options;
-  const { steps, guidanceScale, solver: solverName, seed, count } = { ...DEFAULTS, ...definedOnly(options) };
+  const { steps, solver: solverName, seed, count } = { ...DEFAULTS, ...definedOnly(options) };
   requireInteger(WHERE, 'steps', steps, { min: 1 });
   requireInteger(WHERE, 'count', count, { min: 1 });
   requireInteger(WHERE, 'seed', seed, { min: 0 });
-  requireFinite(WHERE, 'guidanceScale', guidanceScale);
+  const guidance = requireGuidance(options);
   const solver = solverByName(solverName);
   const prompts = requirePrompts(prompt, count);
   requirePixels(model);
@@ -135,44 +147,25 @@ export async function generateImages(
 
   const times = timesOfSigmas(uniformSigmas(steps));
   const plan = planSampling(model.groups, { times });
-  const guidance = classifierFreeGuidance(guidanceScale);
-  const { branches } = guidance;
+  const branches = plan.steps.map(({ start }, step) => branchesAt(guidance, { step, steps, sigma: 1 - start }));
   using owner = new TensorOwner();
   onProgress?.({ stage: 'encode', loaded: 0, total: prompts.length });
-  const context = encodeBranches(model, prompts, branches);
-  try {
-    const sample = owner.own(initialNoise(model, seed, prompts.length));
-    const velocity = (x: Tensor, time: number, { step }: { readonly step: number }) =>
-      tidy(() => {
-        const latents =
-          branches.length === 1
-            ? x
-            : concat(
-                branches.map(() => x),
-                0,
-              );
-        const at = new Float64Array(latents.shape[0]!).fill(time);
-        const { group } = plan.steps[step]!;
-        const stacked = predictVelocity({ latents, times: at, context, group }, model.parameters, model.config);
-        const parts = branches.length === 1 ? [stacked] : split(stacked, branches.length, 0);
-        return guideTensors(guidance, Object.fromEntries(branches.map((branch, i) => [branch, parts[i]!])));
-      });
-    const solution = await integrateTensors(solver, { times, sample, velocity, signal, onProgress });
-    const bytes = await imagesToRgb(owner.own(solution.sample));
-    throwIfAborted(signal);
-    const size = { width: model.config.latentSize, height: model.config.latentSize };
-    return {
-      images: bytes.map((data, index) => {
-        const settings = { prompt: prompts[index]!, seed, index, steps, guidanceScale, solver: solverName };
-        return new GeneratedImage(data, size, settings);
-      }),
-      plan,
-      warnings: plan.warnings.map(({ message }) => message),
-      evaluations: solution.evaluations * branches.length,
-    };
-  } finally {
-    disposeContext(context);
-  }
+  using guided = new GuidedVelocity(model, { prompts, guidance, plan, branches });
+  const sample = owner.own(initialNoise(model, seed, prompts.length));
+  const solution = await integrateTensors(solver, { times, sample, velocity: guided.at, signal, onProgress });
+  const bytes = await imagesToRgb(owner.own(solution.sample));
+  throwIfAborted(signal);
+  const size = { width: model.config.latentSize, height: model.config.latentSize };
+  const scale = options.guidance === undefined ? { guidanceScale: options.guidanceScale ?? DEFAULTS.guidanceScale } : { guidance: guidance.name };
+  return {
+    images: bytes.map((data, index) => {
+      const settings = { prompt: prompts[index]!, seed, index, steps, ...scale, solver: solverName };
+      return new GeneratedImage(data, size, settings);
+    }),
+    plan,
+    warnings: plan.warnings.map(({ message }) => message),
+    evaluations: guided.evaluations,
+  };
 }
 
 function requirePixels({ config }: LatteFlow): void {

@@ -19,15 +19,16 @@ import { saSolver } from './sa-solver.ts';
 import type { Solver } from './solver.ts';
 import { uniPC } from './uni-pc.ts';
 
+/** Those that choose their own steps between the nodes. */
+const adaptiveSolvers = { bosh3, dopri5, dop853 };
+
 const solvers = {
   euler,
   heun,
   midpoint,
   rk4,
   'rk4-three-eighths': rk4ThreeEighths,
-  bosh3,
-  dopri5,
-  dop853,
+  ...adaptiveSolvers,
   'dpm-solver-multistep': dpmSolverMultistep,
   'dpm-solver-singlestep': dpmSolverSinglestep,
   'uni-pc': uniPC,
@@ -46,10 +47,21 @@ export function solverNames(): readonly SolverName[] {
   return Object.keys(solvers) as SolverName[];
 }
 
+export interface NamedSolverOptions {
+  /**
+   * For a velocity that jumps at nodes of the grid, as a router of experts makes it: adaptive solvers evaluate it anew at
+   * each node. Solvers of fixed steps do so anyway, and multistep ones keep their history. Default false.
+   */
+  readonly restartAtNodes?: boolean;
+}
+
 /**
  * The solver of a name, with its default options.
  * @throws LatteFlowError `invalid-argument` for any other name; the message lists the known ones.
  */
-export function solverByName(name: string): Solver {
-  return solvers[requireOneOf('solverByName', 'name', name, solverNames())]();
+export function solverByName(name: string, { restartAtNodes = false }: NamedSolverOptions = {}): Solver {
+  const known = requireOneOf('solverByName', 'name', name, solverNames());
+  return known in adaptiveSolvers
+    ? adaptiveSolvers[known as keyof typeof adaptiveSolvers]({ restartAtNodes })
+    : solvers[known]();
 }
