@@ -1,4 +1,4 @@
-import { requireFinite, requireInteger, requirePositive } from '@latte-flow/core';
+import { requireFinite, requireInteger, requireOneOf, requirePositive } from '@latte-flow/core';
 
 import { type CostMatrix, requireMatrix, type TransportPlan } from './transport-plan.ts';
 
@@ -10,9 +10,11 @@ export interface SinkhornOptions {
    * samples out. Default Infinity: the marginals are uniform.
    */
   readonly marginalPenalty?: number;
+  /** How much is moved, in (0, 1]: partial transport, whose marginals stay below the uniform ones. Default: all. */
+  readonly mass?: number;
   /**
    * When to stop. Balanced: Euclidean norm of the error of the column sums, looked at every tenth iteration (row sums are
-   * exact). Unbalanced: mean relative change of the scalings. Default 1e-9.
+   * exact). Unbalanced and partial: mean relative change of the scalings. Default 1e-9.
    */
   readonly tolerance?: number;
   /** Default 10 000. */
@@ -25,70 +27,88 @@ export interface SinkhornPlan extends TransportPlan {
   readonly converged: boolean;
 }
 
+/** log of the sum of exp(term(0)), …, exp(term(count - 1)). */
+function logSumExp(count: number, term: (index: number) => number): number {
+  let peak = -Infinity;
+  for (let i = 0; i < count; i++) peak = Math.max(peak, term(i));
+  let sum = 0;
+  for (let i = 0; i < count; i++) sum += Math.exp(term(i) - peak);
+  return peak + Math.log(sum);
+}
+
+const largest = (values: Float64Array) => values.reduce((a, b) => Math.max(a, b), 0);
+
 /**
  * The entropic plan between uniform masses by Sinkhorn's alternating scalings, in logarithms, so that no regularisation
- * is too small to represent (Cuturi, 2013; unbalanced: Chizat et al., 2018).
- * @throws LatteFlowError `invalid-argument` for costs that are not finite and options out of range, `shape-mismatch`.
+ * is too small to represent (Cuturi, 2013; unbalanced: Chizat et al., 2018; partial: Benamou et al., 2015).
+ * @throws LatteFlowError `invalid-argument` for costs that are not finite and options out of range or in conflict,
+ * `shape-mismatch`.
  */
 export function sinkhornPlan(
   cost: CostMatrix,
-  { regularization = 0.05, marginalPenalty = Infinity, tolerance = 1e-9, maxIterations = 10_000 }: SinkhornOptions = {},
+  {
+    regularization = 0.05,
+    marginalPenalty = Infinity,
+    mass,
+    tolerance = 1e-9,
+    maxIterations = 1e4,
+  }: SinkhornOptions = {},
 ): SinkhornPlan {
   const where = 'sinkhornPlan';
   requireMatrix(where, 'cost', cost);
   requirePositive(where, 'regularization', regularization);
-  const balanced = marginalPenalty === Infinity;
-  if (!balanced) requirePositive(where, 'marginalPenalty', marginalPenalty);
+  if (marginalPenalty !== Infinity) requirePositive(where, 'marginalPenalty', marginalPenalty);
+  if (mass !== undefined) {
+    requirePositive(where, 'mass', requireFinite(where, 'mass', mass, { max: 1 }));
+    requireOneOf(where, 'marginalPenalty beside mass', String(marginalPenalty), ['Infinity']);
+  }
   requireFinite(where, 'tolerance', tolerance, { min: 0 });
   requireInteger(where, 'maxIterations', maxIterations, { min: 1 });
 
   const { rows, columns, values: costs } = cost;
-  const power = balanced ? 1 : marginalPenalty / (marginalPenalty + regularization);
   const kernel = Float64Array.from(costs, (value) => -value / regularization);
   requireMatrix(where, 'cost / regularization', { rows, columns, values: kernel });
-  // Logarithms of the scalings.
-  const row = { scale: new Float64Array(rows).fill(-Math.log(rows)), stride: columns };
-  const column = { scale: new Float64Array(columns).fill(-Math.log(columns)), stride: 1 };
-  type Side = typeof row;
+  const balanced = marginalPenalty === Infinity && mass === undefined;
+  const power = marginalPenalty === Infinity ? 1 : marginalPenalty / (marginalPenalty + regularization);
+  // Logarithms of the scalings of the rows, the columns and the whole. Partial transport starts from 1, the kernel's sum.
+  const row = { scale: new Float64Array(rows).fill(mass ? 0 : -Math.log(rows)), stride: columns };
+  const column = { scale: new Float64Array(columns).fill(mass ? 0 : -Math.log(columns)), stride: 1 };
+  let whole = 0;
 
-  /** Scales one side to its marginals, or as far as the penalty drives it; gives the relative change. */
-  const rescale = (side: Side, other: Side): number => {
-    let change = 0;
-    const before = side.scale.slice();
-    const largest = before.reduce((a, b) => Math.max(a, b), 0);
-    side.scale.forEach((_, i) => {
-      const term = (j: number) => other.scale[j]! + kernel[i * side.stride + j * other.stride]!;
-      let peak = -Infinity;
-      for (let j = 0; j < other.scale.length; j++) peak = Math.max(peak, term(j));
-      let sum = 0;
-      for (let j = 0; j < other.scale.length; j++) sum += Math.exp(term(j) - peak);
-      side.scale[i] = -power * (Math.log(side.scale.length) + peak + Math.log(sum));
-    });
-    const unit = side.scale.reduce((a, b) => Math.max(a, b), largest);
-    side.scale.forEach((value, i) => {
-      change = Math.max(change, Math.abs(Math.exp(value - unit) - Math.exp(before[i]! - unit)));
-    });
-    return change;
+  const entry = (i: number) => kernel[i]! + whole + row.scale[Math.floor(i / columns)]! + column.scale[i % columns]!;
+  const planned = () => kernel.map((_, i) => Math.exp(entry(i)));
+  const rescaleWhole = () => {
+    if (mass !== undefined) whole += Math.log(mass) - logSumExp(kernel.length, entry);
   };
-  const planned = () =>
-    kernel.map((value, i) => Math.exp(value + row.scale[Math.floor(i / columns)]! + column.scale[i % columns]!));
+  /** Scales one side to its marginals, or as far as the penalty or the cap drives it; gives the relative change. */
+  const rescale = (side: typeof row, other: typeof row): number => {
+    const before = side.scale;
+    side.scale = before.map((_, i) => {
+      const sum = logSumExp(other.scale.length, (j) => other.scale[j]! + kernel[i * side.stride + j * other.stride]!);
+      const scale = -power * (Math.log(before.length) + sum + whole);
+      return mass === undefined ? scale : Math.min(0, scale);
+    });
+    const unit = Math.max(largest(before), largest(side.scale));
+    return largest(side.scale.map((value, i) => Math.abs(Math.exp(value - unit) - Math.exp(before[i]! - unit))));
+  };
   const marginalError = (): number => {
     const errors = new Float64Array(columns).fill(-1 / columns);
     planned().forEach((value, i) => (errors[i % columns]! += value));
     return Math.hypot(...errors);
   };
 
+  rescaleWhole();
   let iterations = 0;
   let converged = false;
-  while (!converged && iterations < maxIterations) {
+  for (; !converged && iterations < maxIterations; iterations++) {
     if (balanced) {
       rescale(column, row);
       rescale(row, column);
       converged = iterations % 10 === 0 && marginalError() <= tolerance;
     } else {
       converged = (rescale(row, column) + rescale(column, row)) / 2 <= tolerance;
+      rescaleWhole();
     }
-    iterations++;
   }
   return { rows, columns, values: planned(), iterations, converged };
 }

@@ -18,15 +18,15 @@ export interface AffineMean {
 export interface Path extends AffineMean {
   readonly name: string;
   /**
-   * The t with alpha(t) / sigma(t) = snr.
-   * @throws LatteFlowError `invalid-argument` unless the ratio is finite and the path reaches it; t = 1 has none.
+   * The t with alpha(t) / sigma(t) = snr, negative for less data than the path has at t = 0.
+   * @throws LatteFlowError `invalid-argument` unless the ratio is finite and some time has it; t = 1 has none.
    */
   snrInverse(snr: number): number;
 }
 
-/** Refuses a ratio alpha / sigma that is not finite or below that of t = 0. */
-export function requireSnr(path: string, snr: number, least = 0): number {
-  return requireFinite('snrInverse', `alpha / sigma on the ${path} path`, snr, { min: least });
+/** Refuses a ratio alpha / sigma that no time has. */
+export function requireSnr(path: string, snr: number): number {
+  return requireFinite('snrInverse', `alpha / sigma on the ${path} path`, snr, { min: 0 });
 }
 
 /** Refuses a time at which what was asked is not finite. */

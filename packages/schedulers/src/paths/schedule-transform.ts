@@ -9,6 +9,11 @@ export interface PathChange {
   readonly from: Path;
   /** The path to sample along. */
   readonly to: Path;
+  /**
+   * Whether the model may be asked at times below 0, where `to` has more noise than `from` begins with (only a
+   * variance-preserving one begins with a little data). Default false: refused.
+   */
+  readonly extrapolate?: boolean;
 }
 
 /** x on the new path at time r is `scale` times x on the old one at `time`; derivatives are by r. */
@@ -21,11 +26,17 @@ export interface ScheduleTransform {
 
 type Moment = PathChange & { readonly time: number };
 
+/** What rounding may make of t = 0. */
+const SLACK = 1e-12;
+
 /** The t of the old path with the new one's ratio alpha / sigma at `time`; all paths end in the data. */
-function oldTime(where: string, { from, to, time }: Moment): number {
+function oldTime(where: string, { from, to, extrapolate, time }: Moment): number {
   requireFinite(where, 'time', time, { min: 0, max: 1 });
   const sigma = to.sigma(time);
-  return sigma === 0 ? 1 : from.snrInverse(to.alpha(time) / sigma);
+  if (sigma === 0) return 1;
+  const old = from.snrInverse(to.alpha(time) / sigma);
+  if (old >= 0 || extrapolate) return old;
+  return old > -SLACK ? 0 : refuseTime(where, `the ${from.name} path has as much noise as the ${to.name} path`, time);
 }
 
 /**
@@ -34,12 +45,13 @@ function oldTime(where: string, { from, to, time }: Moment): number {
  * alpha / sigma in the half of the noise and from sigma / alpha in that of the data, so that r = 0 and r = 1 are
  * analytic where they are finite.
  *
- * @throws LatteFlowError `invalid-argument` for r outside [0, 1], where `from` never reaches the ratio, and where a
+ * @throws LatteFlowError `invalid-argument` for r outside [0, 1], where `from` has no such ratio, and where a
  * derivative is infinite: r = 1 if a path is variance-preserving, r = 0 if `from` leaves the noise with speed 0.
  */
-export function transformSchedule({ from, to, time }: Moment): ScheduleTransform {
+export function transformSchedule(moment: Moment): ScheduleTransform {
   const where = 'transformSchedule';
-  const t = oldTime(where, { from, to, time });
+  const { from, to, time } = moment;
+  const t = oldTime(where, moment);
   const [alpha, sigma] = [to.alpha(time), to.sigma(time)];
   const [alphaSlope, sigmaSlope] = [to.alphaDerivative(time), to.sigmaDerivative(time)];
   const [oldAlpha, oldSigma] = [from.alpha(t), from.sigma(t)];
@@ -65,11 +77,11 @@ export function transformSchedule({ from, to, time }: Moment): ScheduleTransform
  */
 export function transformVelocity<A extends FloatArray>(
   velocity: VelocityField<A>,
-  { from, to }: PathChange,
+  change: PathChange,
 ): VelocityField<A> {
   return async (sample, node, options) => {
-    const { time, scale, timeDerivative, scaleDerivative } = transformSchedule({ from, to, time: node });
-    const target = oldTime('transformVelocity', { from, to, time: options.target });
+    const { time, scale, timeDerivative, scaleDerivative } = transformSchedule({ ...change, time: node });
+    const target = oldTime('transformVelocity', { ...change, time: options.target });
     const old = combineArrays('transformVelocity', [[1 / scale, sample]]) as A;
     return combineArrays('transformVelocity', [
       [scaleDerivative / scale, sample],

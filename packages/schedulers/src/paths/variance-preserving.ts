@@ -32,10 +32,9 @@ export function variancePreservingPath({ betaMin = 0.1, betaMax = 20 }: Variance
     alphaDerivative: (time) => halfRate(time) * alpha(time),
     sigmaDerivative: (time) => (-halfRate(time) * alpha(time) ** 2) / sigma(requireBeforeData(name, time)),
     snrInverse(snr) {
-      const square = requireSnr(name, snr, alpha(0) / sigma(0)) ** 2;
-      const reached = Math.log1p(1 / square);
-      // The larger root's cancellation is avoided by its conjugate; rounding may pass t = 0.
-      return Math.max(0, 1 - (2 * reached) / (betaMin + Math.sqrt(betaMin ** 2 + 2 * growth * reached)));
+      const reached = Math.log1p(1 / requirePositive('snrInverse', `alpha / sigma on the ${name} path`, snr) ** 2);
+      // The conjugate of the root that would cancel.
+      return 1 - (2 * reached) / (betaMin + Math.sqrt(betaMin ** 2 + 2 * growth * reached));
     },
   };
 }

@@ -88,8 +88,8 @@ function planOf(method: string, keywords: Json, cost: CostMatrix): TransportPlan
     case 'unbalanced':
       return sinkhornPlan(costs, { regularization: reg, marginalPenalty: reg_m, ...UNBALANCED });
     case 'partial':
-      // torchcfm moves all of the mass, which is balanced transport, and goes on for all iterations.
-      return sinkhornPlan(costs, { regularization: reg, ...CONVERGED });
+      // torchcfm moves all of the mass, and goes on for all iterations.
+      return sinkhornPlan(costs, { regularization: reg, mass: 1, tolerance: 0, maxIterations: 1000 });
     default:
       return undefined;
   }
