@@ -3,7 +3,6 @@ import { requireOneOf } from '@latte-flow/core';
 import { ancestralEuler } from './ancestral-euler.ts';
 import { bosh3 } from './bosh3.ts';
 import { deis } from './deis.ts';
-import { dop853 } from './dop853.ts';
 import { dopri5 } from './dopri5.ts';
 import { dpmSolverMultistep } from './dpm-solver-multistep.ts';
 import { dpmSolverSinglestep } from './dpm-solver-singlestep.ts';
@@ -20,7 +19,7 @@ import type { Solver } from './solver.ts';
 import { uniPC } from './uni-pc.ts';
 
 /** Those that choose their own steps between the nodes. */
-const adaptiveSolvers = { bosh3, dopri5, dop853 };
+const adaptiveSolvers = { bosh3, dopri5 };
 
 const solvers = {
   euler,
