@@ -69,7 +69,6 @@ export type { IntegrateOptions, Solution, VelocityField } from './solvers/drive.
 export { bosh3 } from './solvers/bosh3.ts';
 export { deis } from './solvers/deis.ts';
 export type { DeisOptions } from './solvers/deis.ts';
-export { dop853 } from './solvers/dop853.ts';
 export { dopri5 } from './solvers/dopri5.ts';
 export { dpmSolverMultistep } from './solvers/dpm-solver-multistep.ts';
 export type { DpmSolverMultistepOptions } from './solvers/dpm-solver-multistep.ts';

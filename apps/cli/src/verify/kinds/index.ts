@@ -3,6 +3,7 @@ import type { FixtureReport } from '../report.ts';
 import { checkCouplings } from './couplings.ts';
 import { checkGuidance } from './guidance.ts';
 import { checkLatteFlow } from './latte-flow.ts';
+import { checkOdeReference } from './ode-reference.ts';
 import { checkPaths } from './paths.ts';
 import { checkQwen2VL } from './qwen2-vl.ts';
 import { checkSit } from './sit.ts';
@@ -24,4 +25,5 @@ export const fixtureKinds: ReadonlyMap<string, FixtureCheck> = new Map([
   ['paths', checkPaths],
   ['couplings', checkCouplings],
   ['sit', checkSit],
+  ['ode_reference', checkOdeReference],
 ]);
