@@ -1,7 +1,7 @@
 import { requireInteger } from '@latte-flow/core';
 
 import { exponentialMoment } from './exponential-moment.ts';
-import { exponentialMultistep, loweredAtEnd } from './exponential-multistep.ts';
+import { exponentialMultistep, fewerAtEnd } from './exponential-multistep.ts';
 import { exactMoments, logSnr } from './exponential-step.ts';
 import type { Solver } from './solver.ts';
 
@@ -10,11 +10,6 @@ export interface DeisOptions {
   readonly order?: number;
   /** Take the last step with order 1 and the one before with at most 2. Default: in grids of fewer than 15 steps. */
   readonly lowerOrderFinal?: boolean;
-  /**
-   * Take the grid as if its last node were there twice, as diffusers' schedules for this solver have it: the orders are
-   * lowered one step later. Default false.
-   */
-  readonly repeatedEnd?: boolean;
 }
 
 /**
@@ -23,22 +18,20 @@ export interface DeisOptions {
  * One evaluation a step. Grids of sigmas or times, in either direction.
  * @throws LatteFlowError `invalid-argument` for an order other than 1, 2, 3.
  */
-export function deis({ order = 2, lowerOrderFinal, repeatedEnd = false }: DeisOptions = {}): Solver {
+export function deis({ order = 2, lowerOrderFinal }: DeisOptions = {}): Solver {
   requireInteger('deis', 'order', order, { min: 1, max: 3 });
   return exponentialMultistep({
     name: 'deis',
     order,
     predictions: order,
-    highestOrder: (step) => loweredAtEnd(step, lowerOrderFinal ?? step.count + Number(repeatedEnd) < 15, repeatedEnd),
+    most: (step) => fewerAtEnd(step, lowerOrderFinal ?? step.count < 15),
     moments: exactMoments,
-    prediction: {
-      slope: (sigma) => 1 - sigma,
-      kernel(from, to) {
-        // To the data lambda goes to infinity, but the integral of lambda^k exp(-lambda) has a limit.
-        if (to === 0) return { unit: 1, scale: from / (from - 1), moment: factorial };
-        const unit = logSnr(to) - logSnr(from);
-        return { unit, scale: to, moment: (k) => exponentialMoment(k, -unit) };
-      },
+    slope: (sigma) => 1 - sigma,
+    kernel(from, to) {
+      // To the data lambda goes to infinity, but the integrals of lambda^k exp(-lambda) have limits.
+      if (to === 0) return { unit: 1, z: 1, scale: from / (from - 1), moment: factorial };
+      const unit = logSnr(to) - logSnr(from);
+      return { unit, z: -unit, scale: to, moment: (k) => exponentialMoment(k, -unit) };
     },
   });
 }

@@ -1,6 +1,6 @@
 import { refuseArgument, requireInteger, requireOneOf } from '@latte-flow/core';
 
-import { exponentialMultistep, loweredAtEnd } from './exponential-multistep.ts';
+import { exponentialMultistep, fewerAtEnd } from './exponential-multistep.ts';
 import type { Solver } from './solver.ts';
 
 export interface DpmSolverMultistepOptions {
@@ -59,8 +59,8 @@ export function dpmSolverMultistep({
     predictions: order,
     stochastic,
     tau: () => Number(stochastic),
-    highestOrder: (step) =>
-      eulerAtFinal && step.index === step.count - 1 ? 1 : loweredAtEnd(step, lowerOrderFinal ?? step.count < 15),
+    most: (step) =>
+      eulerAtFinal && step.index === step.count - 1 ? 1 : fewerAtEnd(step, lowerOrderFinal ?? step.count < 15),
     moments: (count, { moment }) => {
       if (count === 1) return [solverType === 'heun' ? moment(1) : moment(0) / 2];
       return [moment(1), exactThirdOrder ? moment(2) : moment(2) / 2 - Number(upstream && stochastic)];

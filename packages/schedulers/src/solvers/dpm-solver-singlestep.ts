@@ -1,9 +1,10 @@
 import { requireInteger, requireOneOf } from '@latte-flow/core';
 
 import { weightedSum } from './combination.ts';
+import { agedData, changeOfData, dataSlot, type Support } from './data-history.ts';
 import { exponentialStep, isSingular, logSnr } from './exponential-step.ts';
-import { interpolationWeights } from './interpolation-weights.ts';
 import { sigmaView } from './sigma-view.ts';
+import { evaluateOnce } from './single-evaluation.ts';
 import type { Combination, Solver } from './solver.ts';
 import { requireTowardsData } from './towards-data.ts';
 
@@ -77,51 +78,28 @@ export function dpmSolverSinglestep({
       taken = isSingular(to) ? 1 : Math.max(1, taken);
 
       const from = sigma(index + 1 - taken);
+      const kernel = exponentialStep(from, to, tau);
+      const { unit, retained, gain, drift, noise, moment } = kernel;
       const latest: Combination = { sample: 1, velocity: -sigma(index) * sign };
-      const [base, first]: readonly Combination[] =
-        taken === 1 ? [{ sample: 1 }, latest] : [{ base: 1 }, { [`data${taken - 1}`]: 1 }];
-      const { unit, retained, gain, noise, scale, moment } = exponentialStep(from, to, tau);
-      const positionOf = (at: number) => (logSnr(sigma(at)) - logSnr(from)) / unit;
+      const base: Combination = taken === 1 ? { sample: 1 } : { base: 1 };
+      const first = taken === 1 ? latest : dataSlot(taken - 1);
 
-      // Data predictions inside the block, and the integrals with which they are weighted.
-      const points: [position: number, prediction: Combination][] = taken === 1 ? [] : [[positionOf(index), latest]];
-      let moments = [taken === 2 && solverType === 'midpoint' ? moment(0) / 2 : moment(1)];
+      const position = (at: number) => (logSnr(sigma(at)) - logSnr(from)) / unit;
+      const supports: Support[] = taken === 1 ? [] : [[position(index), latest]];
+      const moments = [taken === 2 && solverType === 'midpoint' ? moment(0) / 2 : moment(1)];
       if (taken === 3 && solverType === 'heun') {
-        points.push([positionOf(index - 1), { data1: 1 }]);
-        moments = [moment(1), moment(2) - (upstream ? 2 * tau : 0)];
+        supports.push([position(index - 1), dataSlot(1)]);
+        moments.push(moment(2) - (upstream ? 2 * tau : 0));
       }
-      const weights = interpolationWeights(
-        points.map(([position]) => position),
-        moments,
+      const sample = weightedSum(
+        [retained, base],
+        [gain, first],
+        [1, { velocity: drift * sign, noise }],
+        [1, changeOfData(first, { supports, moments, kernel }) ?? {}],
       );
-      const held: Combination =
-        from === 0
-          ? { sample: 1, velocity: to * sign }
-          : weightedSum([
-              [retained, base!],
-              [gain, first!],
-              [noise, { noise: 1 }],
-            ]);
-      const differences = weights.flatMap((weight, i) => [
-        [scale * weight, points[i]![1]] as const,
-        [-scale * weight, first!] as const,
-      ]);
-      const history = Array.from({ length: Math.min(taken, order - 1) }, (_, i) => [
-        `data${i + 1}`,
-        i === 0 ? latest : { [`data${i}`]: 1 },
-      ]);
-      return [
-        { kind: 'evaluate', node: step.start, sample: { sample: 1 }, into: 'velocity' },
-        ...(stochastic ? [{ kind: 'draw', into: 'noise' } as const] : []),
-        {
-          kind: 'store',
-          slots: {
-            sample: weightedSum([[1, held], ...differences]),
-            ...(order === 1 ? {} : { base: base! }),
-            ...Object.fromEntries(history),
-          },
-        },
-      ];
+      // Only the blocks of higher orders need what is kept.
+      const slots = order === 1 ? { sample } : { sample, base, ...agedData(latest, Math.min(taken, order - 1)) };
+      return evaluateOnce(step, { draws: stochastic, slots });
     },
   };
 }

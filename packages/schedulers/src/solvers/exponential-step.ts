@@ -10,36 +10,39 @@ export const isSingular = (sigma: number): boolean => sigma === 0 || sigma === 1
 export interface Kernel {
   readonly unit: number;
   readonly scale: number;
+  /** u = 1 seen in the kernel's own exponent: what the moments depend on. */
+  readonly z: number;
   moment(k: number): number;
 }
 
 /**
  * The exact step of dx = (dsigma / sigma) (x - m) + noise from one sigma to another, m the prediction of the data as a
  * polynomial in lambda = log(alpha / sigma) (DPM-Solver++, arXiv 2211.01095; with noise of strength tau: SA-Solver,
- * arXiv 2309.05019): with h the advance in lambda, q = 1 + tau^2, z = q h and u = (lambda - lambda_from) / h,
- * x' = retained x + gain m_0 + noise n + scale sum_k moment(k) m_k for m = sum_k m_k u^k.
+ * arXiv 2309.05019). With h the advance in lambda, z = (1 + tau^2) h and u = (lambda - lambda_from) / h,
+ * x' = retained x + gain m_0 + drift dx/dsigma + noise n + scale sum_k moment(k) m_k for m = sum_k m_k u^k.
  */
 export interface ExponentialStep extends Kernel {
-  /** q h */
-  readonly z: number;
   readonly retained: number;
   readonly gain: number;
+  /** Not 0 in a step from the data only, where m = x and the velocity is what counts. */
+  readonly drift: number;
   readonly noise: number;
 }
 
-/** The step between two sigmas, the first not 0. tau > 0 needs the second one to be smaller. */
+/** The step between two sigmas. tau > 0 needs the second one to be the smaller. */
 export function exponentialStep(from: number, to: number, tau = 0): ExponentialStep {
   const unit = logSnr(to) - logSnr(from);
-  // 0 Infinity is 0 here: without noise nothing is damped, however long the step.
+  // Without noise nothing is damped, however long the step: 0 Infinity is 0 here.
   const damping = tau === 0 ? 0 : tau * tau * unit;
   const z = unit + damping;
+  const moment = (k: number) => exponentialMoment(k, z);
+  const kernel = { unit, z, scale: 1 - to, moment };
+  if (from === 0) return { ...kernel, retained: 1, gain: 0, drift: to, noise: 0 };
   return {
-    unit,
-    z,
-    scale: 1 - to,
-    moment: (k) => exponentialMoment(k, z),
+    ...kernel,
     retained: (to / from) * Math.exp(-damping),
-    gain: tau === 0 ? 1 - to / from : (1 - to) * exponentialMoment(0, z),
+    gain: tau === 0 ? 1 - to / from : (1 - to) * moment(0),
+    drift: 0,
     noise: to * Math.sqrt(-Math.expm1(-2 * damping)),
   };
 }

@@ -1,6 +1,6 @@
 import { requireInteger } from '@latte-flow/core';
 
-import { exponentialMultistep, loweredAtEnd, type Moments } from './exponential-multistep.ts';
+import { exponentialMultistep, fewerAtEnd, type Moments } from './exponential-multistep.ts';
 import { exactMoments } from './exponential-step.ts';
 import type { Solver } from './solver.ts';
 
@@ -13,11 +13,6 @@ export interface SASolverOptions {
   readonly tau?: (sigma: number) => number;
   /** Lower the orders in the last steps, the predictor's down to 1 in the last. Default true. */
   readonly lowerOrderFinal?: boolean;
-  /**
-   * Take the grid as if its last node were there twice, as diffusers' schedules for this solver have it: the orders are
-   * lowered one step later, and one more evaluation there corrects the last step. Default false.
-   */
-  readonly repeatedEnd?: boolean;
 }
 
 /**
@@ -32,22 +27,20 @@ export function saSolver({
   correctorOrder = 2,
   tau = (sigma) => Number(sigma >= 0.2 && sigma <= 0.8),
   lowerOrderFinal = true,
-  repeatedEnd = false,
 }: SASolverOptions = {}): Solver {
   requireInteger('saSolver', 'predictorOrder', predictorOrder, { min: 1, max: 4 });
   requireInteger('saSolver', 'correctorOrder', correctorOrder, { min: 1, max: 4 });
-  const moments: Moments = (count, step) => (count === 1 ? [step.z / 2] : exactMoments(count, step));
+  const moments: Moments = (count, kernel) => (count === 1 ? [kernel.z / 2] : exactMoments(count, kernel));
   return exponentialMultistep({
     name: 'sa-solver',
     order: predictorOrder,
     predictions: predictorOrder,
     stochastic: true,
     tau,
-    highestOrder: (step) => loweredAtEnd(step, lowerOrderFinal, repeatedEnd),
-    repeatedEnd,
+    most: (step) => fewerAtEnd(step, lowerOrderFinal),
     moments,
     corrector: {
-      order: Math.max(1, correctorOrder - 1),
+      predictions: Math.max(1, correctorOrder - 1),
       moments: correctorOrder === 1 ? (_, { moment }) => [moment(0)] : moments,
       corrects: () => true,
     },

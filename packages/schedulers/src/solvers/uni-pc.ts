@@ -1,6 +1,6 @@
 import { requireInteger, requireOneOf } from '@latte-flow/core';
 
-import { exponentialMultistep, loweredAtEnd, type Moments } from './exponential-multistep.ts';
+import { exponentialMultistep, fewerAtEnd, type Moments } from './exponential-multistep.ts';
 import { exactMoments } from './exponential-step.ts';
 import type { Solver } from './solver.ts';
 
@@ -13,11 +13,6 @@ export interface UniPCOptions {
   readonly disableCorrector?: readonly number[] | true;
   /** Lower the order in the last steps, down to 1 in the last. Default true. */
   readonly lowerOrderFinal?: boolean;
-  /**
-   * Take the grid as if its last node were there twice, as diffusers' schedules for this solver that end in `sigma_min` have it: the orders are
-   * lowered one step later, and one more evaluation there corrects the last step. Default false.
-   */
-  readonly repeatedEnd?: boolean;
 }
 
 /**
@@ -32,22 +27,20 @@ export function uniPC({
   solverType = 'bh2',
   disableCorrector = [],
   lowerOrderFinal = true,
-  repeatedEnd = false,
 }: UniPCOptions = {}): Solver {
   requireInteger('uniPC', 'order', order, { min: 1, max: 3 });
   requireOneOf('uniPC', 'solverType', solverType, ['bh1', 'bh2']);
-  const moments: Moments = (count, step) =>
-    count === 1 ? [(solverType === 'bh1' ? step.z : step.moment(0)) / 2] : exactMoments(count, step);
+  const moments: Moments = (count, kernel) =>
+    count === 1 ? [(solverType === 'bh1' ? kernel.z : kernel.moment(0)) / 2] : exactMoments(count, kernel);
   return exponentialMultistep({
     name: 'uni-pc',
     order,
     predictions: order,
-    highestOrder: (step) => loweredAtEnd(step, lowerOrderFinal, repeatedEnd),
-    repeatedEnd,
+    most: (step) => fewerAtEnd(step, lowerOrderFinal),
     moments,
     corrector:
       disableCorrector === true
         ? undefined
-        : { order, moments, corrects: (index) => !disableCorrector.includes(index) },
+        : { predictions: order, moments, corrects: (index) => !disableCorrector.includes(index) },
   });
 }
