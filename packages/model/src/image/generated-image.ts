@@ -9,7 +9,10 @@ export interface GenerationSettings {
   /** Which image of the batch, the stream of the seed. */
   readonly index: number;
   readonly steps: number;
-  readonly guidanceScale: number;
+  /** Of classifier-free guidance, if no other rule was given. */
+  readonly guidanceScale?: number;
+  /** Name of the rule of guidance that was given. */
+  readonly guidance?: string;
   readonly solver: string;
 }
 
@@ -43,7 +46,8 @@ export class GeneratedImage {
   /** A PNG file whose text chunks hold the settings: `tEXt`, and `iTXt` for a prompt beyond Latin-1. */
   toPng(): Uint8Array {
     const { data, width, height, settings } = this;
-    const entries = Object.entries(settings).map(([key, value]): [string, string] => [key, String(value)]);
+    const stated = Object.entries(settings).filter(([, value]) => value !== undefined);
+    const entries = stated.map(([key, value]): [string, string] => [key, String(value)]);
     const text = Object.fromEntries(entries.filter(([, value]) => isLatin1(value)));
     const png = encode({ data, width, height, channels: 3, depth: 8, text });
     return withInternationalText(

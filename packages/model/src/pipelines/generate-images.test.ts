@@ -1,8 +1,20 @@
-import { LatteFlowError, normalNoise, type Progress } from '@latte-flow/core';
+import { LatteFlowError, normalNoise, seededStepNoise, type Progress } from '@latte-flow/core';
 import { bootBackend } from '@latte-flow/runtime';
+import {
+  adaptiveProjectedGuidance,
+  autoguidance,
+  cfgZeroStarGuidance,
+  classifierFreeGuidance,
+  guidanceInterval,
+  integrate,
+  rescaledGuidance,
+  solverByName,
+  solverNames,
+} from '@latte-flow/schedulers';
 import { memory, tensor } from '@tensorflow/tfjs-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
+import type { PromptContext } from '../generation-stream/context.ts';
 import { predictVelocity } from '../generation-stream/velocity.ts';
 import { toRgbBytes } from '../image/pixels.ts';
 import { LatteFlow } from '../latte-flow.ts';
@@ -31,29 +43,44 @@ async function pixelsOf(prompt: string | readonly string[], options: GenerateOpt
   return images.map(({ data }) => data);
 }
 
-/** Euler on the host, one branch at a time, one image at a time. */
-async function pixelsByHand(prompt: string, stream: number, { seed = 0 } = {}): Promise<Uint8Array> {
+/** The guided velocity of one image on the host, one branch at a time, in the group of the step. */
+async function guidedVelocity(x: Float64Array, at: { time: number; group: number; contexts: PromptContext[] }) {
   const { config, parameters } = model;
   const shape = [1, config.latentChannels, config.latentSize, config.latentSize];
-  const x = Float64Array.from(normalNoise(3 * 16 * 16, { seed, image: stream }));
-  const contexts = [model.encodePrompts([prompt]), model.encodeRendered([config.nullPrompt])];
-  for (let step = 0; step < quick.steps; step++) {
-    const time = step / quick.steps;
-    const velocities: Float32Array[] = [];
-    for (const context of contexts) {
-      const latents = tensor(Float32Array.from(x), shape);
-      const inputs = { latents, times: [time], context, group: time < 0.5 ? 0 : 1 };
-      const velocity = predictVelocity(inputs, parameters, config);
-      velocities.push((await velocity.data()) as Float32Array);
-      latents.dispose();
-      velocity.dispose();
-    }
-    const [conditional, unguided] = velocities as [Float32Array, Float32Array];
-    for (let i = 0; i < x.length; i++) {
-      const guided = unguided[i]! + quick.guidanceScale * (conditional[i]! - unguided[i]!);
-      x[i]! += guided / quick.steps;
-    }
+  const velocities: Float32Array[] = [];
+  for (const context of at.contexts) {
+    const latents = tensor(Float32Array.from(x), shape);
+    const velocity = predictVelocity({ latents, times: [at.time], context, group: at.group }, parameters, config);
+    velocities.push((await velocity.data()) as Float32Array);
+    latents.dispose();
+    velocity.dispose();
   }
+  const [conditional, unguided] = velocities as [Float32Array, Float32Array];
+  return x.map((_, i) => unguided[i]! + quick.guidanceScale * (conditional[i]! - unguided[i]!));
+}
+
+type ByHand = (
+  x: Float64Array,
+  velocity: (x: Float64Array, step: number, time: number) => Promise<Float64Array>,
+) => unknown;
+
+const eulerByHand: ByHand = async (x, velocity) => {
+  for (let step = 0; step < quick.steps; step++) {
+    const slope = await velocity(x, step, step / quick.steps);
+    slope.forEach((value, i) => (x[i]! += value / quick.steps));
+  }
+};
+
+/** A picture made on the host, one image at a time. */
+async function pixelsByHand(
+  prompt: string,
+  stream: number,
+  { seed = 0, run = eulerByHand }: { readonly seed?: number; readonly run?: ByHand } = {},
+): Promise<Uint8Array> {
+  const x = Float64Array.from(normalNoise(3 * 16 * 16, { seed, image: stream }));
+  const contexts = [model.encodePrompts([prompt]), model.encodeRendered([model.config.nullPrompt])];
+  const group = (step: number) => (step / quick.steps < 0.5 ? 0 : 1);
+  await run(x, (at, step, time) => guidedVelocity(at, { time, group: group(step), contexts }));
   contexts.forEach(disposeContext);
   return toRgbBytes(Float32Array.from(x), { width: 16, height: 16 });
 }
@@ -105,6 +132,91 @@ describe('pictures', () => {
   });
 });
 
+describe.each(solverNames())('the solver %s', (solver) => {
+  const { stochastic } = solverByName(solver);
+
+  test('draws what it draws on the host, each image with its own noise, in the group of each step', async () => {
+    const batch = await pixelsOf('a red apple', { solver, count: 2, seed: 5 });
+    const times = Array.from({ length: quick.steps + 1 }, (_, i) => i / quick.steps);
+    for (const [image, pixels] of batch.entries()) {
+      const run: ByHand = async (x, velocity) => {
+        const { sample } = await integrate(solverByName(solver, { restartAtNodes: true }), {
+          times,
+          sample: x,
+          noise: seededStepNoise({ seed: 5, image }),
+          velocity: (at, time, { step }) => velocity(Float64Array.from(at), step, time),
+        });
+        x.set(sample);
+      };
+      const byHand = await pixelsByHand('a red apple', image, { seed: 5, run });
+      expect(pixelDifference(pixels, byHand)).toBeLessThanOrEqual(1);
+    }
+    expect(pixelDifference(batch[0]!, batch[1]!)).toBeGreaterThan(50);
+  });
+
+  test('draws the same for a seed, and its noise hangs on it', async () => {
+    const [first] = await pixelsOf('a red apple', { solver, seed: 5 });
+    expect((await pixelsOf('a red apple', { solver, seed: 5 }))[0]).toEqual(first);
+    if (!stochastic) return;
+    const [euler] = await pixelsOf('a red apple', { seed: 5 });
+    expect(pixelDifference(first!, euler!)).toBeGreaterThan(0);
+  });
+});
+
+describe('any rule of guidance', () => {
+  const rule = classifierFreeGuidance(2);
+  const run = (options: GenerateOptions) => generateImages(model, 'a red apple', { steps: 4, ...options });
+
+  test('stands in for the scale, and is what the settings say', async () => {
+    const [byRule, byScale] = [await run({ guidance: rule }), await run({ guidanceScale: 2 })];
+    expect(byRule.images[0]!.data).toEqual(byScale.images[0]!.data);
+    const { guidance, guidanceScale } = byRule.images[0]!.settings;
+    expect([guidance, guidanceScale]).toEqual(['cfg(2)', undefined]);
+    const text = Buffer.from(byRule.images[0]!.toPng()).toString('latin1');
+    expect([text.includes('cfg(2)'), text.includes('undefined')]).toEqual([true, false]);
+  });
+
+  test('has no branch computed in vain', async () => {
+    const interval = await run({ guidance: guidanceInterval(rule, { sigmas: [0.5, 0.8] }) });
+    expect(interval.evaluations).toBe(1 + 2 + 2 + 1);
+    const never = await run({ guidance: guidanceInterval(rule, { steps: [0, 0] }) });
+    expect(never.evaluations).toBe(4);
+    expect(never.images[0]!.data).toEqual((await run({ guidanceScale: 1 })).images[0]!.data);
+    const always = await run({ guidance: guidanceInterval(rule, { steps: [0, 1] }), solver: 'heun' });
+    expect(always.images[0]!.data).toEqual((await run({ guidanceScale: 2, solver: 'heun' })).images[0]!.data);
+    expect((await run({ guidance: cfgZeroStarGuidance(2, { zeroInitSteps: 2 }) })).evaluations).toBe(4);
+    // Standing still to the end encodes no prompt and leaves the noise.
+    const still = await run({ guidance: cfgZeroStarGuidance(2, { zeroInitSteps: 4 }), seed: 3 });
+    expect(still.evaluations).toBe(0);
+    const noise = normalNoise(3 * 16 * 16, { seed: 3, image: 0 });
+    expect(still.images[0]!.data).toEqual(toRgbBytes(noise, { width: 16, height: 16 }));
+  });
+
+  test('measures every image of a batch apart, and remembers what it must', async () => {
+    for (const guidance of [
+      rescaledGuidance(classifierFreeGuidance(6), 0.7),
+      adaptiveProjectedGuidance(6, { eta: 0.2, momentum: -0.5, normThreshold: 4 }),
+    ]) {
+      const prompts = ['a red apple', 'two green pears on a wooden table'];
+      const together = await generateImages(model, prompts, { steps: 4, guidance, seed: 9 });
+      const alone = await run({ guidance, seed: 9 });
+      expect(pixelDifference(together.images[0]!.data, alone.images[0]!.data), guidance.name).toBeLessThanOrEqual(1);
+    }
+    const plain = await run({ guidance: adaptiveProjectedGuidance(6) });
+    const momentum = await run({ guidance: adaptiveProjectedGuidance(6, { momentum: -0.5 }) });
+    expect(pixelDifference(plain.images[0]!.data, momentum.images[0]!.data)).toBeGreaterThan(1);
+  });
+
+  test('an abort leaves neither contexts nor state', async () => {
+    const controller = new AbortController();
+    const guidance = guidanceInterval(adaptiveProjectedGuidance(6, { momentum: -0.5 }), { steps: [0, 0.5] });
+    const onProgress = ({ step }: Progress) => step === 1 && controller.abort();
+    await expect(run({ guidance, signal: controller.signal, onProgress })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
+  });
+});
+
 test('a result says what ran where, and progress counts the steps', async () => {
   const events: Progress[] = [];
   const onProgress = (progress: Progress) => void events.push(progress);
@@ -132,6 +244,8 @@ describe('refused before any work', () => {
     ['a', { steps: 1.5 }, 'invalid-argument', 'steps to be an integer'],
     ['a', { guidanceScale: Number.NaN }, 'invalid-argument', 'guidanceScale to be a finite number, got NaN'],
     ['a', { guidanceScale: Infinity }, 'invalid-argument', 'guidanceScale'],
+    ['a', { guidance: classifierFreeGuidance(2) }, 'invalid-argument', 'guidance or guidanceScale, got both'],
+    ['a', { guidance: autoguidance(2), guidanceScale: undefined }, 'invalid-argument', 'which needs the weak branch'],
     ['a', { solver: 'magic' }, 'invalid-argument', 'euler'],
     ['a', { count: 0 }, 'invalid-argument', 'count to be an integer >= 1, got 0'],
     [['a', 'b'], { count: 3 }, 'invalid-argument', 'as many images as prompts, 2, got count 3'],

@@ -12,15 +12,16 @@ import {
 import { planSampling, type SamplingPlan } from '@latte-flow/expert-router';
 import { TensorOwner } from '@latte-flow/runtime';
 import {
+  branchesAt,
   classifierFreeGuidance,
   solverByName,
   timesOfSigmas,
   uniformSigmas,
-  type Branch,
+  type Guidance,
   type NoiseSource,
 } from '@latte-flow/schedulers';
-import { guideTensors, integrateTensors } from '@latte-flow/schedulers/tfjs';
-import { concat, split, tensor, tidy, type Tensor } from '@tensorflow/tfjs-core';
+import { integrateTensors } from '@latte-flow/schedulers/tfjs';
+import { tensor, type Tensor } from '@tensorflow/tfjs-core';
 
 import { GeneratedImage } from '../image/generated-image.ts';
 import { imagesToRgb } from '../image/pixels.ts';
@@ -140,7 +141,8 @@ export async function generateImages(
   requireInteger(WHERE, 'count', count, { min: 1 });
   requireInteger(WHERE, 'seed', seed, { min: 0 });
   const guidance = requireGuidance(options);
-  const solver = solverByName(solverName);
+  // The group of a step's start runs all of it, so that the velocity jumps where the next one has another.
+  const solver = solverByName(solverName, { restartAtNodes: true });
   const prompts = requirePrompts(prompt, count);
   requirePixels(model);
   throwIfAborted(signal);
@@ -152,11 +154,15 @@ export async function generateImages(
   onProgress?.({ stage: 'encode', loaded: 0, total: prompts.length });
   using guided = new GuidedVelocity(model, { prompts, guidance, plan, branches });
   const sample = owner.own(initialNoise(model, seed, prompts.length));
-  const solution = await integrateTensors(solver, { times, sample, velocity: guided.at, signal, onProgress });
+  const noise = stepNoise(seed, prompts.length);
+  const solution = await integrateTensors(solver, { times, sample, velocity: guided.at, noise, signal, onProgress });
   const bytes = await imagesToRgb(owner.own(solution.sample));
   throwIfAborted(signal);
   const size = { width: model.config.latentSize, height: model.config.latentSize };
-  const scale = options.guidance === undefined ? { guidanceScale: options.guidanceScale ?? DEFAULTS.guidanceScale } : { guidance: guidance.name };
+  const scale =
+    options.guidance === undefined
+      ? { guidanceScale: options.guidanceScale ?? DEFAULTS.guidanceScale }
+      : { guidance: guidance.name };
   return {
     images: bytes.map((data, index) => {
       const settings = { prompt: prompts[index]!, seed, index, steps, ...scale, solver: solverName };
