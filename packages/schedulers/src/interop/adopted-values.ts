@@ -26,15 +26,21 @@ const own: Readonly<Record<string, number>> = { 'dpmsolver++': 2, midpoint: 2, b
 
 /** The config with solver and algorithm types of other classes replaced, as upstream does, and a warning for each. */
 export function adopted(where: string, complete: CompleteConfig): CompleteConfig {
-  let { config, settings } = complete;
-  const changed: DiffusersWarning[] = [];
-  for (const [key, values] of Object.entries(accepted[complete.className] ?? {})) {
-    const value = requireOneOf(where, key, config[key], values);
+  const changed = Object.entries(accepted[complete.className] ?? {}).flatMap(([key, values]) => {
+    const value = requireOneOf(where, key, complete.config[key], values);
     const replacement = values[0]!;
-    if (values.indexOf(value) < (own[replacement] ?? 1)) continue;
-    config = { ...config, [key]: replacement };
-    settings = { ...settings, [key]: replacement };
-    changed.push({ kind: 'changed', key, message: `${key} ${value} is of another class; ${replacement} is used.` });
-  }
-  return { ...complete, config, settings, unknown: [...complete.unknown, ...changed] };
+    return values.indexOf(value) < (own[replacement] ?? 1) ? [] : [{ key, value, replacement }];
+  });
+  const replaced = Object.fromEntries(changed.map(({ key, replacement }) => [key, replacement]));
+  const warnings = changed.map(({ key, value, replacement }): DiffusersWarning => ({
+    kind: 'changed',
+    key,
+    message: `${key} ${value} is of another class; ${replacement} is used.`,
+  }));
+  return {
+    ...complete,
+    config: { ...complete.config, ...replaced },
+    settings: { ...complete.settings, ...replaced },
+    warnings: [...complete.warnings, ...warnings],
+  };
 }

@@ -65,7 +65,7 @@ export function fromDiffusersConfig(
     className,
     config,
     prediction: className === 'SCMScheduler' ? 'trigflow' : inverted ? 'data-ward velocity' : 'velocity',
-    warnings: [...complete.unknown, ...(multistep ? multistepWarnings : flowMatchWarnings)(complete)],
+    warnings: [...complete.warnings, ...(multistep ? multistepWarnings : flowMatchWarnings)(complete)],
     schedule: (options) => begun(family({ className, settings, compat }, options), options),
   };
 }

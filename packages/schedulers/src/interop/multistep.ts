@@ -107,7 +107,7 @@ export function multistepSchedule(
     open = ramp
       .slice(1)
       .map((alpha) => shiftSigma(1 - alpha, shift))
-      .reverse();
+      .toReversed();
   }
 
   const final = requireOneOf(where, 'final_sigmas_type', settings.final_sigmas_type ?? 'none', [

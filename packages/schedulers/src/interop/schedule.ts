@@ -70,7 +70,7 @@ export function requireOptions(
   known: readonly (keyof ScheduleOptions)[],
 ): void {
   for (const name of Object.keys(options) as (keyof ScheduleOptions)[]) {
-    if (options[name] === undefined || [...known, 'strength', 'beginIndex'].includes(name)) continue;
+    if ((options[name] ?? undefined) === undefined || [...known, 'strength', 'beginIndex'].includes(name)) continue;
     refuseArgument({
       where,
       expected: `no ${name} for this ${className}`,

@@ -18,10 +18,10 @@ export interface CompleteConfig {
   /** `_class_name` and every key that the class has, in the config's words. */
   readonly config: SchedulerConfig;
   readonly settings: Settings;
-  readonly unknown: readonly DiffusersWarning[];
+  readonly warnings: readonly DiffusersWarning[];
 }
 
-const metadata = ['_class_name', '_diffusers_version'];
+const metadata = new Set(['_class_name', '_diffusers_version']);
 
 /** Adds the defaults of the class, and tells apart what is known. Refuses values of the wrong type. */
 export function completeConfig(where: string, json: SchedulerConfig): CompleteConfig {
@@ -38,7 +38,7 @@ export function completeConfig(where: string, json: SchedulerConfig): CompleteCo
   const hidden: SchedulerConfig = hiddenKeysOf(className);
   const known = { ...hidden, ...defaults };
   // An absent value is null upstream; a key without one takes its default.
-  const given = Object.entries(json).filter(([key, value]) => value !== null && !metadata.includes(key));
+  const given = Object.entries(json).filter(([key, value]) => value !== null && !metadata.has(key));
   const mine = given.filter(([key]) => Object.hasOwn(known, key));
   for (const [key, value] of mine) {
     const type = typeof known[key];
@@ -56,7 +56,7 @@ export function completeConfig(where: string, json: SchedulerConfig): CompleteCo
     className,
     config: { _class_name: className, ...defaults, ...Object.fromEntries(mine) },
     settings: { ...known, ...Object.fromEntries(mine) } as unknown as Settings,
-    unknown: given
+    warnings: given
       .filter(([key]) => !Object.hasOwn(known, key))
       .map(([key]) => ({ kind: 'unknown', key, message: `${className} has no ${key}; it is left out.` })),
   };

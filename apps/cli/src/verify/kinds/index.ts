@@ -6,6 +6,7 @@ import { checkLatteFlow } from './latte-flow.ts';
 import { checkOdeReference } from './ode-reference.ts';
 import { checkPaths } from './paths.ts';
 import { checkQwen2VL } from './qwen2-vl.ts';
+import { checkScheduleHelpers } from './schedule-helpers.ts';
 import { checkSit } from './sit.ts';
 import { checkTimeDensities } from './time-densities.ts';
 import { checkTrajectory } from './trajectory.ts';
@@ -20,6 +21,7 @@ export const fixtureKinds: ReadonlyMap<string, FixtureCheck> = new Map([
   ['vlm_to_stream', checkVlmToStream],
   ['qwen2_vl', checkQwen2VL],
   ['trajectory', checkTrajectory],
+  ['schedule_helpers', checkScheduleHelpers],
   ['guidance', checkGuidance],
   ['time_densities', checkTimeDensities],
   ['paths', checkPaths],

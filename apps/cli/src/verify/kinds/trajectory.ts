@@ -13,18 +13,11 @@ import {
 
 import { list } from '../compare.ts';
 import type { Fixture, Json } from '../discover.ts';
+import { numbersOf, objectOf } from '../fixture-numbers.ts';
 import type { FixtureReport } from '../report.ts';
 
 const FORMULA = 'v(x, sigma) = tanh(1.3*x + 0.5*sigma) - 0.2*x   (elementwise)';
 const formula = (x: number, sigma: number): number => Math.tanh(1.3 * x + 0.5 * sigma) - 0.2 * x;
-
-const objectOf = (value: unknown): Json => (typeof value === 'object' && value !== null ? (value as Json) : {});
-
-function flatNumbers(nested: unknown, name: string): number[] {
-  const flat: unknown[] = [nested].flat(Number.POSITIVE_INFINITY);
-  if (flat.length > 0 && flat.every((value) => typeof value === 'number')) return flat as number[];
-  throw new Error(`The fixture has no numbers as ${name}, but ${describeValue(nested)}.`);
-}
 
 /** Arguments of upstream's `set_timesteps` and `step`, and the options that they are here. */
 const ARGUMENTS: Readonly<Record<string, string>> = {
@@ -77,7 +70,7 @@ function noiseOf({ noise, source }: Json): NoiseSource | undefined {
   if (!Array.isArray(draws)) return undefined;
   let used = 0;
   const isHeun = objectOf(source)['class'] === 'FlowMatchHeunDiscreteScheduler';
-  return (step) => flatNumbers(draws[isHeun ? 2 * used++ : step], 'draws');
+  return (step) => numbersOf(draws[isHeun ? 2 * used++ : step], 'draws');
 }
 
 /** One run, entry by entry as upstream's `step()` is called. */
@@ -130,12 +123,12 @@ export async function checkTrajectory({ content }: Fixture, report: FixtureRepor
     const expected = objectOf(objectOf(content['expected'])[precision]);
     const bound = { metric: 'relative', tolerance: Number(objectOf(content['tolerance'])[precision]) } as const;
     const compare = (name: string, actual: () => readonly number[]) =>
-      report.compare(`${name}.${precision}`, bound, () => [list(actual()), list(flatNumbers(expected[name], name))]);
+      report.compare(`${name}.${precision}`, bound, () => [list(actual()), list(numbersOf(expected[name], name))]);
     // Where the network is conditioned on angles, those are the timesteps, and there are no sigmas.
     if (expected['sigmas'] !== null) await compare('sigmas', () => schedule.sigmas);
     await compare('timesteps', () => schedule.timesteps);
     await report.section(`trajectory.${precision}`, async () => {
-      const initial = flatNumbers(expected['initial_sample'], 'initial_sample');
+      const initial = numbersOf(expected['initial_sample'], 'initial_sample');
       const sample = precision === 'f64' ? Float64Array.from(initial) : Float32Array.from(initial);
       const run = runOf(schedule, { sample, noise: noiseOf(content), sign });
       await compare('model_sigma', () => run.arguments);
