@@ -1,41 +1,12 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { flatNumbers, relativeError, schedulerFixtures } from '../../../../tooling/test/scheduler-fixtures.ts';
 import { convertPrediction, conversionCoefficients, type Prediction } from './conversion.ts';
 import { interpolate, targetVelocity } from './interpolation.ts';
 import { linearPath } from './linear.ts';
 import { sigmaOfTime, sigmasOfTimes, timeOfSigma, timesOfSigmas } from './time-convention.ts';
 
 const predictions: readonly Prediction[] = ['velocity', 'data', 'noise', 'score'];
-
-interface PathFixture {
-  readonly t: readonly number[];
-  readonly schedulers: Readonly<
-    Record<string, Readonly<Record<'alpha' | 'sigma' | 'd_alpha' | 'd_sigma', readonly number[]>>>
-  >;
-  readonly path_sample: {
-    readonly x_0: readonly unknown[];
-    readonly x_1: readonly unknown[];
-    readonly t: readonly number[];
-    readonly CondOT: { readonly x_t: readonly unknown[]; readonly dx_t: readonly unknown[] };
-  };
-}
-
-test.each(schedulerFixtures<PathFixture>('paths'))('$title: CondOT', ({ content }) => {
-  const { alpha, sigma, d_alpha, d_sigma } = content.schedulers['CondOT']!;
-  const of = (read: (time: number) => number) => content.t.map(read);
-  expect(relativeError(of(linearPath.alpha), alpha)).toBeLessThan(1e-12);
-  expect(relativeError(of(linearPath.sigma), sigma)).toBeLessThan(1e-12);
-  expect(relativeError(of(linearPath.alphaDerivative), d_alpha)).toBeLessThan(1e-12);
-  expect(relativeError(of(linearPath.sigmaDerivative), d_sigma)).toBeLessThan(1e-12);
-  const { x_0, x_1, t, CondOT } = content.path_sample;
-  t.forEach((time, i) => {
-    const ends = { data: flatNumbers(x_1[i]), noise: flatNumbers(x_0[i]), time };
-    expect(relativeError(interpolate(linearPath, ends), flatNumbers(CondOT.x_t[i]))).toBeLessThan(1e-12);
-    expect(relativeError(targetVelocity(linearPath, ends), flatNumbers(CondOT.dx_t[i]))).toBeLessThan(1e-12);
-  });
-});
 
 describe('conversions', () => {
   const value = fc.double({ min: -10, max: 10, noNaN: true });

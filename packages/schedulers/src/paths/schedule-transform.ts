@@ -75,17 +75,14 @@ export function transformSchedule(moment: Moment): ScheduleTransform {
  * over `times`. Returns new arrays of the sample's kind.
  * @throws LatteFlowError as `transformSchedule`, when called at such a time.
  */
-export function transformVelocity<A extends FloatArray>(
-  velocity: VelocityField<A>,
-  change: PathChange,
-): VelocityField<A> {
+export function transformVelocity(velocity: VelocityField<FloatArray>, change: PathChange): VelocityField<FloatArray> {
   return async (sample, node, options) => {
     const { time, scale, timeDerivative, scaleDerivative } = transformSchedule({ ...change, time: node });
     const target = oldTime('transformVelocity', { ...change, time: options.target });
-    const old = combineArrays('transformVelocity', [[1 / scale, sample]]) as A;
+    const old = combineArrays('transformVelocity', [[1 / scale, sample]]);
     return combineArrays('transformVelocity', [
       [scaleDerivative / scale, sample],
       [timeDerivative * scale, await velocity(old, time, { ...options, target })],
-    ]) as A;
+    ]);
   };
 }

@@ -141,7 +141,7 @@ async function checkTransforms(context: Context): Promise<void> {
     const label = `schedule_transformed_model.${i}.${String(original)}_to_${String(changed)}.u`;
     const [from, to] = [pathOf(context, String(original)), pathOf(context, String(changed))];
     const work = async (): Promise<Quantity> => {
-      const velocity = transformVelocity<Float64Array>(
+      const velocity = transformVelocity(
         (sample, time) => sample.map((value) => Math.tanh(1.3 * value + 0.5 * time) - 0.2 * value),
         // As upstream, which does not mind times below 0.
         { from: from!, to: to!, extrapolate: true },
