@@ -6,6 +6,7 @@ import { stopwatch } from '../model-session.ts';
 import { deviceFlag, deviceOption, jsonFlag } from '../options.ts';
 import { ProgressLine } from '../progress-line.ts';
 import { printJson, say, type CommandContext } from '../terminal.ts';
+import { timeDensityHelp } from '../train/time-density-config.ts';
 import { train } from '../train/train.ts';
 import { readTrainingConfig } from '../train/training-config.ts';
 
@@ -38,7 +39,8 @@ CONFIG is a JSON file; its paths start at its folder.
   prompt_dropout      (0.1) flow: share of prompts replaced by the null prompt, for guidance
   initial             flow: folder of a stream to start from (a fresh replica of the backbone)
   groups              flow: expert groups to train, e.g. [0, 1] (all and the shared parts); the rest stays as it is
-  time_density        flow: { name: uniform (default) or logit_normal, mean (0), std (1) }
+  time_density        flow: { name (uniform), shift (1): t -> shift t / (1 + (shift - 1) t), and the name's own parameters };
+                      names: ${timeDensityHelp.join(',\n                      ')}
 
 Ctrl-C saves the state; --resume goes on from the last one saved, with the same losses as a run that never stopped.
 Without --resume the run starts anew and replaces what is in output.

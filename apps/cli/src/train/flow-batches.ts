@@ -1,10 +1,10 @@
 import { NoisePurpose, normalNoise, uniformNoise } from '@latte-flow/core';
 import { drawGroupTimes, expertGroups, groupOfMicroBatch } from '@latte-flow/expert-router';
 import { renderPrompt, type LatteFlowConfig } from '@latte-flow/model';
-import { logitNormalDensity, uniformDensity, type TimeDensity } from '@latte-flow/schedulers';
 import { padIds, type ModelInputs, type TextTokenizer } from '@latte-flow/vlm';
 
 import { drawCaption, drawScenes, type SceneSource } from '../corpus/index.ts';
+import { timeDensityOf } from './time-density-config.ts';
 import type { TrainingConfig } from './training-config.ts';
 
 /** A batch of one group on the host. */
@@ -25,10 +25,6 @@ export interface FlowBatchTools {
   readonly source: SceneSource;
   readonly tokenizer: TextTokenizer;
   readonly padTokenId: number;
-}
-
-export function timeDensityOf({ name, mean, std }: TrainingConfig['timeDensity']): TimeDensity {
-  return name === 'uniform' ? uniformDensity : logitNormalDensity({ mean, std });
 }
 
 /** Batch `index` of a flow run, on the host: a pure function of its arguments. */

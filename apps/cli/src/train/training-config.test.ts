@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { expect, test } from 'vitest';
 
+import { timeDensityOf } from './time-density-config.ts';
 import { parseTrainingConfig, readTrainingConfig } from './training-config.ts';
 
 const least = {
@@ -31,7 +32,7 @@ test('fills in what is left out, and paths start at the folder of the file', () 
     workers: undefined,
     scenes: { plain: 0.5, pair: 0.1, splits: ['train'] },
     promptDropout: 0.1,
-    timeDensity: { name: 'uniform', mean: 0, std: 1 },
+    timeDensity: { name: 'uniform', parameters: {}, shift: 1 },
   });
 });
 
@@ -51,9 +52,30 @@ test.each([
   [{ scenes: { splits: ['test'] } }, 'expected scenes.splits[0] to be one of train, val, test-pair, test-concept'],
   [{ groups: [-1] }, 'expected groups[0] to be an integer >= 0'],
   [{ time_density: { name: 'cosine' } }, 'expected time_density.name to be one of uniform, logit_normal'],
+  [{ time_density: { name: 'mode', mean: 0 } }, 'of time_density mode only the keys name, shift, scale, got mean'],
+  [{ time_density: { name: 'logit_normal', std: 0 } }, 'logitNormalDensity: expected std'],
+  [{ time_density: { name: 'mode', scale: 3 } }, 'modeDensity: expected scale'],
+  [{ time_density: { name: 'beta', alpha: 'a' } }, 'expected time_density.alpha to be a finite number, got "a"'],
+  [{ time_density: { shift: 0 } }, 'shiftedDensity: expected shift'],
   [{ batchSize: 4 }, 'got batchSize. Correct /runs/flow.json.'],
 ])('refuses %j', (change, message) => {
   expect(() => parseTrainingConfig({ ...least, ...change }, '/runs/flow.json')).toThrow(message);
+});
+
+test.each([
+  [{ name: 'logit_normal', mean: 0.5 }, 0.5, 1 / (1 + Math.exp(-0.5))],
+  [{ name: 'mode', scale: 0.81 }, 0.5, 0.5],
+  [{ name: 'cosmap' }, 0.5, 0.5],
+  [{ name: 'beta', alpha: 1, beta: 1 }, 0.3, 0.3],
+  [{ name: 'beta' }, 0.125, 0.25],
+  [{ name: 'pi0_beta' }, 0.875, 1 - (0.25 * 0.999 + 0.001)],
+  [{ name: 'edm_skewed' }, 0.5, 1 / (1 + Math.exp(-1.2))],
+  [{ shift: 3 }, 0.5, 0.75],
+  [{ name: 'cosmap', shift: 3 }, 0.5, 0.75],
+])('the time density %j', (time_density, u, t) => {
+  const { timeDensity } = parseTrainingConfig({ ...least, time_density }, '/runs/flow.json');
+  expect(structuredClone(timeDensity)).toEqual(timeDensity);
+  expect(timeDensityOf(timeDensity).inverseCdf(u)).toBeCloseTo(t, 12);
 });
 
 test('refuses a file that is missing or no JSON', async () => {

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
 import { splits, type Split } from '../corpus/index.ts';
+import { parseTimeDensity, type TimeDensityConfig } from './time-density-config.ts';
 
 /** What a run teaches: a vision-language model to answer, or a generation stream over a frozen one to draw. */
 export type TrainingTask = 'captioning' | 'flow';
@@ -64,7 +65,7 @@ export interface TrainingConfig {
    */
   readonly groups?: readonly number[];
   /** `flow`: density of the training times. */
-  readonly timeDensity: { readonly name: 'uniform' | 'logit_normal'; readonly mean: number; readonly std: number };
+  readonly timeDensity: TimeDensityConfig;
 }
 
 const WHERE = 'readTrainingConfig';
@@ -124,7 +125,6 @@ export function parseTrainingConfig(json: unknown, file: string): TrainingConfig
   const text = (value: unknown, name: string) =>
     typeof value === 'string' ? value : refuse(`${name} to be text`, describeValue(value), file);
   const scenes = part('scenes', ['plain', 'pair', 'concepts', 'styles', 'splits']);
-  const density = part('time_density', ['name', 'mean', 'std']);
   return {
     task: requireOneOf(WHERE, 'task', json['task'], ['captioning', 'flow']),
     seed: count(json, 'seed', 0, 0),
@@ -159,11 +159,7 @@ export function parseTrainingConfig(json: unknown, file: string): TrainingConfig
     promptDropout: share(json, 'prompt_dropout', 0.1),
     initial: json['initial'] === undefined ? undefined : path('initial'),
     groups: list(json['groups'], 'groups', (value, name) => requireInteger(WHERE, name, value, { min: 0 })),
-    timeDensity: {
-      name: requireOneOf(WHERE, 'time_density.name', density['name'] ?? 'uniform', ['uniform', 'logit_normal']),
-      mean: requireFinite(WHERE, 'time_density.mean', density['mean'] ?? 0),
-      std: requireFinite(WHERE, 'time_density.std', density['std'] ?? 1, { min: 1e-3 }),
-    },
+    timeDensity: parseTimeDensity(object('time_density', json['time_density'] ?? {}), { where: WHERE, file }),
   };
 }
 
