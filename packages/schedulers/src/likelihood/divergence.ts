@@ -1,4 +1,4 @@
-import { LatteFlowError, requireInteger } from '@latte-flow/core';
+import { requireInteger, requireShape } from '@latte-flow/core';
 
 import type { FloatArray } from '../solvers/float-arrays.ts';
 import type { Evaluation, NoiseSource } from '../solvers/stepper.ts';
@@ -24,13 +24,8 @@ export type Divergence = (rows: { readonly batch: number; readonly dimension: nu
 export type VectorJacobianProduct = (cotangent: Float64Array, point: FieldPoint) => FloatArray | Promise<FloatArray>;
 
 function requireProduct(product: FloatArray, length: number): FloatArray {
-  if (product.length === length) return product;
-  throw new LatteFlowError('shape-mismatch', {
-    where: 'logLikelihood',
-    expected: `a vector-Jacobian product of ${length} elements, as long as the sample`,
-    got: `${product.length} elements`,
-    remedy: 'Return J^T times the cotangent, row by row.',
-  });
+  requireShape('logLikelihood', 'the vector-Jacobian product', [product.length], [length]);
+  return product;
 }
 
 /** The trace of the Jacobian, exactly: D products an evaluation. */

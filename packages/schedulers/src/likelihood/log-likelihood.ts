@@ -1,4 +1,4 @@
-import { LatteFlowError, refuseArgument } from '@latte-flow/core';
+import { refuseArgument, requireInteger, requireShape } from '@latte-flow/core';
 
 import type { IntegrateOptions, Solution } from '../solvers/drive.ts';
 import type { FloatArray } from '../solvers/float-arrays.ts';
@@ -62,29 +62,14 @@ export async function logLikelihood<A extends FloatArray>(
   const where = 'logLikelihood';
   const { sample, batch = 1, velocity, divergence, logPrior = standardNormalLogDensity, ...run } = options;
   requireRunToNoise(where, { solver, grid: run });
-  const dimension = sample.length / batch;
-  if (!Number.isInteger(batch) || !Number.isInteger(dimension) || dimension < 1) {
-    refuseArgument({
-      where,
-      expected: 'batch to divide the length of the sample',
-      got: `batch ${batch}, length ${sample.length}`,
-      remedy: 'Pass the number of rows as batch.',
-    });
-  }
+  const dimension = sample.length / requireInteger(where, 'batch', batch, { min: 1 });
+  requireInteger(where, 'the length of sample / batch', dimension, { min: 1 });
   const field = divergence({ batch, dimension });
-  const requireRows = (rows: ArrayLike<number>, length: number, name: string) => {
-    if (rows.length === length) return rows;
-    throw new LatteFlowError('shape-mismatch', {
-      where,
-      expected: `${name} of ${length} elements`,
-      got: `${rows.length}`,
-      remedy: 'Return one number for each.',
-    });
-  };
   /** x and, behind it, one number for each row. */
-  const joinedWith = (x: ArrayLike<number>) => {
+  const joinedWith = (x: ArrayLike<number>, name: string) => {
+    requireShape(where, name, [x.length], [sample.length]);
     const joined = new Float64Array(sample.length + batch);
-    joined.set(requireRows(x, sample.length, 'a velocity'));
+    joined.set(x);
     return joined;
   };
   const sampleOf = (joined: FloatArray): A => {
@@ -94,18 +79,20 @@ export async function logLikelihood<A extends FloatArray>(
 
   const solution = await integrate(solver, {
     ...run,
-    sample: joinedWith(sample),
+    sample: joinedWith(sample, 'sample'),
     async velocity(joined, node, at) {
       const x = sampleOf(joined);
-      const moved = joinedWith(await velocity(x, node, at));
+      const moved = joinedWith(await velocity(x, node, at), 'the velocity');
       const divergences = await field({ sample: x, node, step: at.step, signal: at.signal });
-      moved.set(requireRows(divergences, batch, 'one divergence a row, an array'), sample.length);
+      requireShape(where, 'the divergence', [divergences.length], [batch]);
+      moved.set(divergences, sample.length);
       return moved;
     },
   });
   const end = sampleOf(solution.sample);
   const divergenceIntegral = solution.sample.slice(sample.length);
-  const prior = Float64Array.from(requireRows(logPrior(end, { batch }), batch, 'one log density a row, an array'));
+  const prior = Float64Array.from(logPrior(end, { batch }));
+  requireShape(where, 'the log density of the prior', [prior.length], [batch]);
   const total = prior.map((value, row) => value + divergenceIntegral[row]!);
   return { ...solution, sample: end, logLikelihood: total, logPrior: prior, divergenceIntegral };
 }
