@@ -2,12 +2,14 @@ import { mkdtemp, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { drawTimes } from '@latte-flow/schedulers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { writeTinyTraining, type TinyTraining } from '../../../../test/models/tiny-training.ts';
 import { openBatchPool } from './batch-pool.ts';
 import type { FlowHostBatch } from './flow-batches.ts';
 import { hostBatches, type HostBatch } from './host-batches.ts';
+import { timeDensityOf } from './time-density-config.ts';
 import { parseTrainingConfig, type TrainingConfig } from './training-config.ts';
 
 let root: string;
@@ -54,6 +56,21 @@ describe('flow', () => {
     for (const { group, times } of batches) {
       expect([...times].every((t) => t >= group / 2 && t < (group + 1) / 2)).toBe(true);
     }
+  });
+
+  test.each([
+    { name: 'mode', scale: 0.81 },
+    { name: 'cosmap', shift: 3 },
+    { name: 'pi0_beta' },
+    { name: 'edm_skewed' },
+  ])('times are drawn from %j, in threads too', async (time_density) => {
+    const config = configOf('flow', { time_density, workers: 1 });
+    const [batch] = (await take(config, [1])) as FlowHostBatch[];
+    const [plain] = (await take(configOf('flow'), [1])) as FlowHostBatch[]; // uniform: times are the uniforms, scaled
+    const uniforms = plain!.times.map((t) => 2 * t - 1);
+    const expected = drawTimes(timeDensityOf(config.timeDensity), { uniforms, interval: [0.5, 1] });
+    expect(batch!.times).not.toEqual(plain!.times);
+    batch!.times.forEach((t, i) => expect(t).toBeCloseTo(expected[i]!, 12));
   });
 
   test('a group sees the same batches whichever groups are trained beside it', async () => {
