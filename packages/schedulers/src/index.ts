@@ -91,7 +91,7 @@ export { midpoint } from './solvers/midpoint.ts';
 export { rk4 } from './solvers/rk4.ts';
 export { rk4ThreeEighths } from './solvers/rk4-three-eighths.ts';
 export { solverByName, solverNames } from './solvers/registry.ts';
-export type { NamedSolverOptions, SolverName } from './solvers/registry.ts';
+export type { SolverName } from './solvers/registry.ts';
 export { explicitRungeKutta } from './solvers/runge-kutta.ts';
 export type { Tableau } from './solvers/runge-kutta.ts';
 export { saSolver } from './solvers/sa-solver.ts';

@@ -6,6 +6,7 @@ import { deis } from './deis.ts';
 import { dopri5 } from './dopri5.ts';
 import { dpmSolverMultistep } from './dpm-solver-multistep.ts';
 import { dpmSolverSinglestep } from './dpm-solver-singlestep.ts';
+import type { AdaptiveOptions } from './embedded-runge-kutta.ts';
 import { euler } from './euler.ts';
 import { flowMapEuler } from './flow-map-euler.ts';
 import { heun } from './heun.ts';
@@ -46,21 +47,13 @@ export function solverNames(): readonly SolverName[] {
   return Object.keys(solvers) as SolverName[];
 }
 
-export interface NamedSolverOptions {
-  /**
-   * For a velocity that jumps at nodes of the grid, as a router of experts makes it: adaptive solvers evaluate it anew at
-   * each node. Solvers of fixed steps do so anyway, and multistep ones keep their history. Default false.
-   */
-  readonly restartAtNodes?: boolean;
-}
-
 /**
- * The solver of a name, with its default options.
+ * The solver of a name, with its default options, or those of `adaptive` if it chooses its own steps between the nodes. For
+ * a velocity that jumps at nodes, as a router of experts makes it, set `restartAtNodes`: solvers of fixed steps evaluate
+ * anew there anyway, and multistep ones keep their history.
  * @throws LatteFlowError `invalid-argument` for any other name; the message lists the known ones.
  */
-export function solverByName(name: string, { restartAtNodes = false }: NamedSolverOptions = {}): Solver {
+export function solverByName(name: string, adaptive: AdaptiveOptions = {}): Solver {
   const known = requireOneOf('solverByName', 'name', name, solverNames());
-  return known in adaptiveSolvers
-    ? adaptiveSolvers[known as keyof typeof adaptiveSolvers]({ restartAtNodes })
-    : solvers[known]();
+  return known in adaptiveSolvers ? adaptiveSolvers[known as keyof typeof adaptiveSolvers](adaptive) : solvers[known]();
 }
