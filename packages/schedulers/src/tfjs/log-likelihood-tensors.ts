@@ -1,7 +1,6 @@
 import { refuseArgument, requireInteger, requireShape } from '@latte-flow/core';
 import {
   add,
-  addN,
   clone,
   concat,
   dispose,
@@ -23,6 +22,7 @@ import type { IntegrateOptions, Solution } from '../solvers/drive.ts';
 import type { Solver } from '../solvers/solver.ts';
 import type { Evaluation } from '../solvers/stepper.ts';
 import { integrateTensors } from './integrate-tensors.ts';
+import { addTensors } from './tensor-arithmetic.ts';
 
 export interface LogLikelihoodTensorsOptions extends Omit<IntegrateOptions<Tensor>, 'velocity' | 'noise'> {
   /** `[B, …]` float32, the data, x at the first node. Borrowed. */
@@ -104,17 +104,16 @@ export async function logLikelihoodTensors(
             requireShape(where, 'the velocity', value.shape, shape);
             return value;
           });
-          let value: Tensor | undefined;
-          const traces = cotangents.map((given) =>
+          const results = cotangents.map((given, index) =>
             tidy(() => {
               const cotangent = typeof given === 'number' ? unit(given) : given;
-              const result = field(x, cotangent);
-              value ??= result.value;
-              return [sum(rows(mul(result.grad, cotangent)), 1, true), result.value] as const;
+              const { value, grad } = field(x, cotangent);
+              const trace = sum(rows(mul(grad, cotangent)), 1, true);
+              return index === 0 ? [trace, rows(value)] : [trace];
             }),
           );
-          const trace = mul(addN(traces.map(([partial]) => partial)), drawn === undefined ? 1 : 1 / probes);
-          return concat([rows(value!), trace], 1);
+          const traces = results.map(([trace]) => trace!) as [Tensor, ...Tensor[]];
+          return concat([results[0]![1]!, mul(addTensors(traces), drawn === undefined ? 1 : 1 / probes)], 1);
         }),
     });
     const end = solution.sample;

@@ -13,14 +13,24 @@ function requireFloatTensor(name: string, value: unknown): Tensor {
   });
 }
 
+/** WebGPU lets a shader read and write 8 arrays, one of them the sum; TensorFlow.js does not split larger sums. */
+const ADDENDS = 7;
+
+/** The sum of at least one tensor (any shape, all alike), by as few operations as all backends can. */
+export function addTensors([first, ...others]: readonly [Tensor, ...Tensor[]]): Tensor {
+  let sum = first;
+  for (let i = 0; i < others.length; i += ADDENDS - 1) sum = addN([sum, ...others.slice(i, i + ADDENDS - 1)]);
+  return sum;
+}
+
 /**
  * The sum of coefficient times tensor (any shape, float32, all alike): the scaled terms summed by one operation. The caller
  * owns the result.
  */
 export function combineTensors(terms: readonly (readonly [coefficient: number, array: Tensor])[]): Tensor {
-  // One product of the coefficients and the stacked terms is a single operation more, but 10 times slower on WASM.
+  // One product of the coefficients and the stacked terms would be fewer operations, but 10 times slower on WASM.
   const scaled = terms.map(([coefficient, array]) => (coefficient === 1 ? array : mul(array, coefficient)));
-  return scaled.length === 1 ? scaled[0]! : addN(scaled);
+  return addTensors(scaled as [Tensor, ...Tensor[]]);
 }
 
 /** `Arithmetic` of float32 tensors. Makes intermediate tensors: runs in a `tidy`. */
