@@ -1,5 +1,6 @@
 import { requireFinite, requireInteger, requireOneOf, requirePositive } from '@latte-flow/core';
 
+import { logSumExp } from '../paths/log-sum-exp.ts';
 import { type CostMatrix, requireMatrix, type TransportPlan } from './transport-plan.ts';
 
 export interface SinkhornOptions {
@@ -25,15 +26,6 @@ export interface SinkhornPlan extends TransportPlan {
   readonly iterations: number;
   /** False if `maxIterations` came first: the marginals are off by more than the tolerance. */
   readonly converged: boolean;
-}
-
-/** log of the sum of exp(term(0)), …, exp(term(count - 1)). */
-function logSumExp(count: number, term: (index: number) => number): number {
-  let peak = -Infinity;
-  for (let i = 0; i < count; i++) peak = Math.max(peak, term(i));
-  let sum = 0;
-  for (let i = 0; i < count; i++) sum += Math.exp(term(i) - peak);
-  return peak + Math.log(sum);
 }
 
 const largest = (values: Float64Array) => values.reduce((a, b) => Math.max(a, b), 0);

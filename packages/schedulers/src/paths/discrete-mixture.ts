@@ -1,6 +1,7 @@
 import { refuseArgument, requireFinite, requireInteger } from '@latte-flow/core';
 
 import { type FloatArray, requireLength } from '../solvers/float-arrays.ts';
+import { logSumExp } from './log-sum-exp.ts';
 import { type Path, refuseTime } from './path.ts';
 
 /** Tokens: integers in [0, V). */
@@ -28,31 +29,28 @@ function shareOfNoise(where: string, path: Path, time: number): number {
   });
 }
 
-/** alpha' / (1 - alpha), the rate at which noise tokens turn into data. */
-function rateAt(where: string, path: Path, time: number): number {
-  const rate = path.alphaDerivative(time) / shareOfNoise(where, path, time);
-  if (Number.isFinite(rate)) return rate;
-  return refuseTime(where, 'the rate is finite', time);
-}
-
-function requireTokens(where: string, { tokens, size }: { tokens: Tokens; size: number }): void {
+function requireTokens(where: string, tokens: Tokens, size: number): void {
   for (let i = 0; i < tokens.length; i++) requireInteger(where, `token ${i}`, tokens[i], { min: 0, max: size - 1 });
 }
 
-/** The size of the vocabulary and the log probabilities of x_1, `[N, V]`. */
-function posteriorOf(where: string, { logits, tokens }: TokenPrediction) {
+/**
+ * The rate alpha' / (1 - alpha) at which noise tokens turn into data, the size of the vocabulary, and the log
+ * probabilities of x_1, `[N, V]`.
+ */
+function chainAt(where: string, path: Path, { logits, tokens, time }: TokenPrediction) {
+  const rate = path.alphaDerivative(time) / shareOfNoise(where, path, time);
+  if (!Number.isFinite(rate)) refuseTime(where, 'the rate is finite', time);
   const size = Math.round(logits.length / tokens.length) || 1;
   requireLength(where, logits, size * tokens.length, 'logits');
-  const logs = new Float64Array(logits.length);
-  for (let row = 0; row < logs.length; row += size) {
-    const values = Float64Array.from(logits.subarray(row, row + size));
-    const largest = values.reduce((a, b) => Math.max(a, b));
-    const total = largest + Math.log(values.reduce((sum, value) => sum + Math.exp(value - largest), 0));
+  requireTokens(where, tokens, size);
+  const logs = Float64Array.from(logits);
+  for (let start = 0; start < logs.length; start += size) {
+    const row = logs.subarray(start, start + size);
+    const total = logSumExp(size, (i) => row[i]!);
     requireFinite(where, 'the sum of exp(logits)', total);
-    values.forEach((value, i) => (logs[row + i] = value - total));
+    row.forEach((value, i) => (row[i] = value - total));
   }
-  requireTokens(where, { tokens, size });
-  return { size, logs };
+  return { rate, size, logs };
 }
 
 /**
@@ -76,8 +74,7 @@ export function mixTokens(
  * @throws LatteFlowError `invalid-argument` at t = 1, for logits without finite softmax and tokens outside [0, V).
  */
 export function tokenVelocity(path: Path, prediction: TokenPrediction): Float64Array {
-  const rate = rateAt('tokenVelocity', path, prediction.time);
-  const { size, logs } = posteriorOf('tokenVelocity', prediction);
+  const { rate, size, logs } = chainAt('tokenVelocity', path, prediction);
   return logs.map((log, i) => rate * (Math.exp(log) - (prediction.tokens[Math.floor(i / size)] === i % size ? 1 : 0)));
 }
 
@@ -98,11 +95,10 @@ export function generalizedKl(
   path: Path,
   { data, reduction = 'mean', ...prediction }: TokenPrediction & { data: Tokens; reduction?: 'none' | 'mean' | 'sum' },
 ): Float64Array | number {
-  const { tokens, time } = prediction;
-  const rate = rateAt('generalizedKl', path, time);
-  const { size, logs } = posteriorOf('generalizedKl', prediction);
+  const { tokens } = prediction;
+  const { rate, size, logs } = chainAt('generalizedKl', path, prediction);
   requireLength('generalizedKl', data, tokens.length, 'data');
-  requireTokens('generalizedKl', { tokens: data, size });
+  requireTokens('generalizedKl', data, size);
   const losses = Float64Array.from(tokens, (token, i) => {
     const known = token === data[i];
     const stays = Math.exp(logs[i * size + token]!);
@@ -117,16 +113,15 @@ export function generalizedKl(
  * One Euler step of the continuous-time Markov chain from `time` to `end`: with probability
  * 1 - exp(-(end - time) alpha' / (1 - alpha)), at t = 1 always, a token becomes a draw of the posterior. `uniforms` are
  * 2 N numbers in (0, 1): N that decide, N that draw.
- * @throws LatteFlowError as `tokenVelocity`; `invalid-argument` unless time < end <= 1.
+ * @throws LatteFlowError as `tokenVelocity`; `invalid-argument` unless time <= end <= 1.
  */
 export function tokenEulerStep(
   path: Path,
   { end, uniforms, ...prediction }: TokenPrediction & { readonly end: number; readonly uniforms: ArrayLike<number> },
 ): Int32Array {
   const { tokens, time } = prediction;
-  const rate = rateAt('tokenEulerStep', path, time);
+  const { rate, size, logs } = chainAt('tokenEulerStep', path, prediction);
   requireFinite('tokenEulerStep', 'end', end, { min: time, max: 1 });
-  const { size, logs } = posteriorOf('tokenEulerStep', prediction);
   requireLength('tokenEulerStep', uniforms, 2 * tokens.length, 'uniforms');
   const jump = end === 1 ? 1 : -Math.expm1(-(end - time) * rate);
   return Int32Array.from(tokens, (token, i) => {

@@ -6,6 +6,7 @@ export interface AffineMean {
   alpha(time: number): number;
   /** Share of the noise in x_t. */
   sigma(time: number): number;
+  /** @throws LatteFlowError `invalid-argument` where it is infinite (t = 0 of a polynomial of an exponent below 1). */
   alphaDerivative(time: number): number;
   /** @throws LatteFlowError `invalid-argument` where it is infinite (t = 1 of the variance-preserving paths). */
   sigmaDerivative(time: number): number;

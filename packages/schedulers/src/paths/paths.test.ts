@@ -15,6 +15,7 @@ const paths: readonly Path[] = [
   linearPath,
   polynomialPath(1),
   polynomialPath(2.5),
+  polynomialPath(0.7),
   variancePreservingPath(),
   variancePreservingPath({ betaMin: 0.4, betaMax: 0.4 }),
   linearVariancePreservingPath,
@@ -107,7 +108,8 @@ test('TrigFlow is x = cos(angle) data + sigmaData sin(angle) noise', () => {
 });
 
 test('refuses parameters out of range', () => {
-  expect(() => polynomialPath(0.5)).toThrow(/polynomialPath: expected exponent to be a finite number >= 1, got 0.5/);
+  expect(() => polynomialPath(0)).toThrow(/polynomialPath: expected exponent to be a finite number > 0, got 0/);
+  expect(() => polynomialPath(0.5).alphaDerivative(0)).toThrow(/t\^0.5 has a finite slope, got t = 0\. Stop short/);
   expect(() => variancePreservingPath({ betaMin: 0 })).toThrow(/betaMin to be a finite number > 0, got 0/);
   expect(() => variancePreservingPath({ betaMin: 3, betaMax: 2 })).toThrow(/betaMax to be a finite number >= 3, got 2/);
   expect(() => trigFlowPath({ sigmaData: Number.NaN })).toThrow(/sigmaData to be a finite number > 0, got NaN/);
