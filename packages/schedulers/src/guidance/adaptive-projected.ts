@@ -1,6 +1,6 @@
 import { requireFinite } from '@latte-flow/core';
 
-import { dot, norm } from './arithmetic.ts';
+import { norm } from './arithmetic.ts';
 import { contrastWeights, type FormOptions, nonlinearGuidance } from './contrast.ts';
 import type { Guidance } from './guidance.ts';
 
@@ -39,7 +39,7 @@ export function adaptiveProjectedGuidance(
     const factor = (array: typeof difference) =>
       arithmetic.map(arithmetic.ratio(normThreshold, norm(arithmetic, array)), 'atMostOne');
     const update = normThreshold > 0 ? arithmetic.multiply(difference, factor(difference)) : difference;
-    const along = arithmetic.ratio(dot(arithmetic, update, conditional), dot(arithmetic, conditional, conditional));
+    const along = arithmetic.ratio(arithmetic.dot(update, conditional), arithmetic.dot(conditional, conditional));
     const velocity = arithmetic.combine([
       [1, options.form === 'original' ? conditional : unconditional],
       [guidanceScale, update],

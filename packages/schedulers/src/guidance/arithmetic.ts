@@ -11,29 +11,16 @@ export interface GuidanceArithmetic<T> {
   multiply(array: T, factors: T): T;
   /** numerator / (denominator + epsilon) of factors, and 1 where that denominator is 0. */
   ratio(numerator: T | number, denominator: T, epsilon?: number): T;
-  /** Sums over all axes but the batch, or over the last axis, as factors. */
-  sum(array: T, over: 'sample' | 'row'): T;
+  /** Inner product of every sample, or of every row (last axis), as factors. */
+  dot(a: T, b: T, over?: 'sample' | 'row'): T;
+  /** Unbiased standard deviation of every sample as factors; 0 for samples of one element. */
+  deviation(array: T): T;
   map(factors: T, name: 'sqrt' | 'exp' | 'atMostOne'): T;
-  /** Each sample less its mean. */
-  centred(array: T): T;
-  /** Elements of one sample. */
-  sampleSize(array: T): number;
-}
-
-/** Per-sample (or per-row) inner product. */
-export function dot<T>(arithmetic: GuidanceArithmetic<T>, a: T, b: T): T {
-  return arithmetic.sum(arithmetic.multiply(a, b), 'sample');
 }
 
 /** Euclidean norm of every sample or row. */
-export function norm<T>(arithmetic: GuidanceArithmetic<T>, array: T, over: 'sample' | 'row' = 'sample'): T {
-  return arithmetic.map(arithmetic.sum(arithmetic.multiply(array, array), over), 'sqrt');
-}
-
-/** Unbiased standard deviation of every sample; 0 for samples of one element. */
-export function standardDeviation<T>(arithmetic: GuidanceArithmetic<T>, array: T): T {
-  const freedom = Math.max(1, arithmetic.sampleSize(array) - 1);
-  return arithmetic.combine([[1 / Math.sqrt(freedom), norm(arithmetic, arithmetic.centred(array))]]);
+export function norm<T>(arithmetic: GuidanceArithmetic<T>, array: T, over?: 'sample' | 'row'): T {
+  return arithmetic.map(arithmetic.dot(array, array, over), 'sqrt');
 }
 
 /** The shape that reductions need, `[B, …]` with at least two axes. */

@@ -5,19 +5,15 @@ import { type GuidanceArithmetic, requireSampleShape } from './arithmetic.ts';
 
 const mappings = { sqrt: Math.sqrt, exp: Math.exp, atMostOne: (value: number) => Math.min(1, value) };
 
-/** Entry i of `array` as if it were `length` long: factors stand for blocks of equal size. */
-const repeated = (array: FloatArray, length: number) => {
-  const block = length / array.length;
-  return block === 1 ? (i: number) => array[i]! : (i: number) => array[Math.floor(i / block)]!;
-};
-
-/** `GuidanceArithmetic` of typed arrays, row by row in C order. Everything is taken in float64. */
+/** `GuidanceArithmetic` of typed arrays in C order. Everything is taken in float64. */
 export function arrayGuidance(shape: Shape | undefined): GuidanceArithmetic<FloatArray> {
-  const sampleSize = (array: FloatArray) => array.length / requireSampleShape(shape)[0]!;
-  const sum = (array: FloatArray, block: number) => {
-    const sums = new Float64Array(array.length / block);
-    array.forEach((value: number, i: number) => (sums[Math.floor(i / block)]! += value));
-    return sums;
+  /** `of(i)` summed over samples or rows. */
+  const sums = (length: number, over: 'sample' | 'row', of: (i: number) => number) => {
+    const axes = requireSampleShape(shape);
+    const totals = new Float64Array(over === 'sample' ? axes[0]! : length / axes.at(-1)!);
+    const block = length / totals.length;
+    for (let i = 0; i < length; i++) totals[Math.floor(i / block)]! += of(i);
+    return totals;
   };
   return {
     combine(terms) {
@@ -27,22 +23,23 @@ export function arrayGuidance(shape: Shape | undefined): GuidanceArithmetic<Floa
       }
       return total;
     },
-    multiply: (array, factors) => {
-      const factor = repeated(factors, array.length);
-      return Float64Array.from(array, (value, i) => value * factor(i));
+    multiply(array, factors) {
+      const block = array.length / factors.length;
+      return Float64Array.from(array, (value, i) => value * factors[Math.floor(i / block)]!);
     },
     ratio: (numerator, denominator, epsilon = 0) =>
       Float64Array.from(denominator, (value, i) => {
         const below = value + epsilon;
         return below === 0 ? 1 : (typeof numerator === 'number' ? numerator : numerator[i]!) / below;
       }),
-    sum: (array, over) => sum(array, over === 'sample' ? sampleSize(array) : requireSampleShape(shape).at(-1)!),
-    map: (factors, name) => Float64Array.from(factors, mappings[name]),
-    centred(array) {
-      const size = sampleSize(array);
-      const total = repeated(sum(array, size), array.length);
-      return Float64Array.from(array, (value, i) => value - total(i) / size);
+    dot: (a, b, over = 'sample') => sums(a.length, over, (i) => a[i]! * b[i]!),
+    deviation(array) {
+      const { length } = array;
+      const totals = sums(length, 'sample', (i) => array[i]!);
+      const size = length / totals.length;
+      const squares = sums(length, 'sample', (i) => (array[i]! - totals[Math.floor(i / size)]! / size) ** 2);
+      return squares.map((square) => Math.sqrt(square / Math.max(1, size - 1)));
     },
-    sampleSize,
+    map: (factors, name) => Float64Array.from(factors, mappings[name]),
   };
 }

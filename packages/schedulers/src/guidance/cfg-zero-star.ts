@@ -1,6 +1,5 @@
 import { requireInteger } from '@latte-flow/core';
 
-import { dot } from './arithmetic.ts';
 import { contrastWeights, type FormOptions, nonlinearGuidance } from './contrast.ts';
 import type { Guidance, GuidancePoint } from './guidance.ts';
 
@@ -24,7 +23,7 @@ export function cfgZeroStarGuidance(
   requireInteger(where, 'zeroInitSteps', zeroInitSteps, { min: 0 });
   const name = `cfg-zero-star(${guidanceScale})`;
   const projected = nonlinearGuidance(name, weights, (conditional, unconditional, { arithmetic }) => {
-    const inner = (a: typeof conditional) => dot(arithmetic, a, unconditional);
+    const inner = (a: typeof conditional) => arithmetic.dot(a, unconditional);
     const scale = arithmetic.ratio(inner(conditional), inner(unconditional), 1e-8);
     const velocity = arithmetic.combine([
       [weights[0], conditional],

@@ -28,7 +28,7 @@ export function guidanceInterval(guidance: Guidance, { steps, sigmas }: Interval
       : unguided;
   return {
     ...guidance,
-    name: `${guidance.name} at ${[steps && `steps ${steps}`, sigmas && `sigmas ${sigmas}`].filter(Boolean).join(', ')}`,
+    name: `${guidance.name} at ${steps === undefined ? '' : `steps ${steps} `}${sigmas === undefined ? '' : `sigmas ${sigmas}`}`.trimEnd(),
     branches: [...new Set([...guidance.branches, ...unguided.branches])],
     branchesAt: (at) => ruleAt(at).branchesAt(at),
     combine: (velocities, context) => ruleAt(context.at).combine(velocities, context),

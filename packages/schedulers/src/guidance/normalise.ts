@@ -1,7 +1,7 @@
 import { requireFinite } from '@latte-flow/core';
 
 import { norm } from './arithmetic.ts';
-import { correctedGuidance } from './correction.ts';
+import { measuredGuidance } from './correction.ts';
 import type { Guidance } from './guidance.ts';
 
 /**
@@ -9,7 +9,7 @@ import type { Guidance } from './guidance.ts';
  * at all times. There the last axis is the channels of a token.
  */
 export function normPreservingGuidance(guidance: Guidance): Guidance {
-  return correctedGuidance(guidance, `${guidance.name} norm-preserving`, (guided, conditional, arithmetic) =>
+  return measuredGuidance(guidance, 'norm-preserving', (guided, conditional, arithmetic) =>
     arithmetic.multiply(
       guided,
       arithmetic.ratio(norm(arithmetic, conditional, 'row'), norm(arithmetic, guided, 'row')),
@@ -24,7 +24,7 @@ export function normPreservingGuidance(guidance: Guidance): Guidance {
  */
 export function normLimitedGuidance(guidance: Guidance, limit = 1): Guidance {
   requireFinite('normLimitedGuidance', 'limit', limit, { min: 0 });
-  return correctedGuidance(guidance, `${guidance.name} norm-limited(${limit})`, (guided, conditional, arithmetic) => {
+  return measuredGuidance(guidance, `norm-limited(${limit})`, (guided, conditional, arithmetic) => {
     const bound = arithmetic.combine([[limit, norm(arithmetic, conditional)]]);
     const factor = arithmetic.ratio(bound, norm(arithmetic, guided));
     return arithmetic.multiply(guided, arithmetic.map(factor, 'atMostOne'));

@@ -1,7 +1,8 @@
 import { requireFinite } from '@latte-flow/core';
 
-import { contrastWeights, type FormOptions, linearGuidance } from './contrast.ts';
-import type { Guidance, GuidancePoint } from './guidance.ts';
+import { contrastWeights, type FormOptions } from './contrast.ts';
+import { correctedGuidance, isPlain } from './correction.ts';
+import type { Branch, Guidance } from './guidance.ts';
 import { type GuidanceRange, isWithinSteps, requireRange } from './interval.ts';
 
 export interface PerturbedOptions extends FormOptions {
@@ -28,30 +29,19 @@ export function perturbedGuidance(
   const where = 'perturbedGuidance';
   const s = requireFinite(where, 'perturbedScale', perturbedScale);
   requireRange(where, 'steps', steps);
-  const [to, from] = contrastWeights(where, s, options);
-  const alone = linearGuidance('', { conditional: to, perturbed: from });
-  const isOn = (at: GuidancePoint) =>
-    s !== 0 && isWithinSteps(steps, at, { strict: true }) && guidance.branchesAt(at).length > 0;
-  const isAlone = (at: GuidancePoint) => guidance.branchesAt(at).every((branch) => branch === 'conditional');
-  return {
-    ...guidance,
-    name: `${guidance.name} perturbed(${s})`,
-    branches: [...new Set([...guidance.branches, 'conditional' as const, 'perturbed' as const])],
-    branchesAt(at) {
-      if (!isOn(at)) return guidance.branchesAt(at);
-      if (isAlone(at)) return alone.branches;
-      return [...new Set([...guidance.branchesAt(at), 'conditional' as const, 'perturbed' as const])];
-    },
-    combine(velocities, context) {
-      if (!isOn(context.at)) return guidance.combine(velocities, context);
-      if (isAlone(context.at)) return alone.combine(velocities, context);
-      const guided = guidance.combine(velocities, context);
-      const velocity = context.arithmetic.combine([
-        [1, guided.velocity],
-        [s, velocities.conditional],
-        [-s, velocities.perturbed],
-      ]);
-      return { ...guided, velocity };
-    },
-  };
+  const [, from] = contrastWeights(where, s, options);
+  // Over v_cond alone either form is v_cond plus a multiple of the difference too.
+  const weight = (branches: readonly Branch[]) => (isPlain(branches) ? -from : s);
+  return correctedGuidance(guidance, {
+    name: `perturbed(${s})`,
+    branches: ['conditional', 'perturbed'],
+    isOn: (branches, at) =>
+      isWithinSteps(steps, at, { strict: true }) && branches.length > 0 && s !== 0 && weight(branches) !== 0,
+    correct: (guided, { conditional, perturbed }, { arithmetic, branches }) =>
+      arithmetic.combine([
+        [1, guided],
+        [weight(branches), conditional],
+        [-weight(branches), perturbed],
+      ]),
+  });
 }

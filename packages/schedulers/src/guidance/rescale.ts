@@ -1,7 +1,6 @@
 import { requireFinite } from '@latte-flow/core';
 
-import { standardDeviation } from './arithmetic.ts';
-import { correctedGuidance } from './correction.ts';
+import { measuredGuidance } from './correction.ts';
 import type { Guidance } from './guidance.ts';
 
 /**
@@ -13,11 +12,10 @@ import type { Guidance } from './guidance.ts';
 export function rescaledGuidance(guidance: Guidance, rescale: number): Guidance {
   const phi = requireFinite('rescaledGuidance', 'rescale', rescale, { min: 0, max: 1 });
   if (phi === 0) return guidance;
-  return correctedGuidance(guidance, `${guidance.name} rescaled(${phi})`, (guided, conditional, arithmetic) => {
-    const spread = (array: typeof guided) => standardDeviation(arithmetic, array);
-    const matched = arithmetic.multiply(guided, arithmetic.ratio(spread(conditional), spread(guided)));
+  return measuredGuidance(guidance, `rescaled(${phi})`, (guided, conditional, arithmetic) => {
+    const ratio = arithmetic.ratio(arithmetic.deviation(conditional), arithmetic.deviation(guided));
     return arithmetic.combine([
-      [phi, matched],
+      [phi, arithmetic.multiply(guided, ratio)],
       [1 - phi, guided],
     ]);
   });

@@ -1,4 +1,3 @@
-import { dot } from './arithmetic.ts';
 import { contrastWeights, type FormOptions, nonlinearGuidance } from './contrast.ts';
 import type { Guidance } from './guidance.ts';
 
@@ -15,10 +14,10 @@ const TINY = 1e-30;
 export function tangentialGuidance(guidanceScale: number, options: FormOptions = {}): Guidance {
   const weights = contrastWeights('tangentialGuidance', guidanceScale, options);
   return nonlinearGuidance(`tcfg(${guidanceScale})`, weights, (conditional, unconditional, { arithmetic }) => {
-    const q = dot(arithmetic, conditional, unconditional);
+    const q = arithmetic.dot(conditional, unconditional);
     const half = arithmetic.combine([
-      [0.5, dot(arithmetic, conditional, conditional)],
-      [-0.5, dot(arithmetic, unconditional, unconditional)],
+      [0.5, arithmetic.dot(conditional, conditional)],
+      [-0.5, arithmetic.dot(unconditional, unconditional)],
     ]);
     const radius = arithmetic.map(
       arithmetic.combine([

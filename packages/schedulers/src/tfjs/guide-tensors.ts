@@ -5,12 +5,11 @@ import {
   div,
   equal,
   exp,
-  mean,
   minimum,
+  moments,
   mul,
   onesLike,
   sqrt,
-  sub,
   sum,
   Tensor,
   tidy,
@@ -49,10 +48,13 @@ const tensorGuidance: GuidanceArithmetic<Tensor> = {
     const one = onesLike(below);
     return where(isZero, one, div(numerator, where(isZero, one, below)));
   },
-  sum: (array, over) => sum(array, over === 'sample' ? sampleAxes(array) : -1, true),
-  centred: (array) => sub(array, mean(array, sampleAxes(array), true)),
+  dot: (a, b, over) => sum(mul(a, b), over === 'row' ? -1 : sampleAxes(a), true),
+  deviation(array) {
+    const size = array.size / array.shape[0]!;
+    const { variance } = moments(array, sampleAxes(array), true);
+    return sqrt(mul(variance, size / Math.max(1, size - 1)));
+  },
   map: (factors, name) => mappings[name](factors),
-  sampleSize: (array) => array.size / requireSampleShape(array.shape)[0]!,
 };
 
 function requireAlike(tensors: readonly Tensor[]): void {
