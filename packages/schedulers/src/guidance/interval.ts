@@ -26,9 +26,10 @@ export function guidanceInterval(guidance: Guidance, { steps, sigmas }: Interval
     (steps === undefined || isWithinSteps(steps, at)) && (sigmas === undefined || isWithinSigmas(sigmas, at))
       ? guidance
       : unguided;
+  const extents = [steps && `steps ${steps.join('-')}`, sigmas && `sigmas ${sigmas.join('-')}`].filter(Boolean);
   return {
     ...guidance,
-    name: `${guidance.name} at ${steps === undefined ? '' : `steps ${steps} `}${sigmas === undefined ? '' : `sigmas ${sigmas}`}`.trimEnd(),
+    name: `${guidance.name} at ${extents.join(', ')}`,
     branches: [...new Set([...guidance.branches, ...unguided.branches])],
     branchesAt: (at) => ruleAt(at).branchesAt(at),
     combine: (velocities, context) => ruleAt(context.at).combine(velocities, context),
