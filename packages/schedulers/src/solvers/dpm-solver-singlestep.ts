@@ -60,7 +60,7 @@ export function dpmSolverSinglestep({
   const name = `${stochastic ? 'sde-' : ''}dpm-solver-singlestep`;
   return {
     name,
-    order,
+    order: Math.min(order, 2),
     stochastic,
     plan(step) {
       if (stochastic) requireTowardsData(name, step);

@@ -33,7 +33,7 @@ export function saSolver({
   const moments: Moments = (count, kernel) => (count === 1 ? [kernel.z / 2] : exactMoments(count, kernel));
   return exponentialMultistep({
     name: 'sa-solver',
-    order: predictorOrder,
+    order: Math.min(predictorOrder + 1, correctorOrder),
     predictions: predictorOrder,
     stochastic: true,
     tau,

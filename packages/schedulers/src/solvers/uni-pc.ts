@@ -34,7 +34,7 @@ export function uniPC({
     count === 1 ? [(solverType === 'bh1' ? kernel.z : kernel.moment(0)) / 2] : exactMoments(count, kernel);
   return exponentialMultistep({
     name: 'uni-pc',
-    order,
+    order: order + Number(disableCorrector !== true && disableCorrector.length === 0),
     predictions: order,
     most: (step) => fewerAtEnd(step, lowerOrderFinal),
     moments,
