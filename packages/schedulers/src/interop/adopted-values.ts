@@ -1,7 +1,7 @@
 import { requireOneOf } from '@latte-flow/core';
 
 import type { ClassName } from './scheduler-classes.ts';
-import type { CompleteConfig, DiffusersWarning } from './scheduler-config.ts';
+import type { CompleteConfig, DiffusersWarning, SchedulerConfig } from './scheduler-config.ts';
 
 const midpoint = { solver_type: ['midpoint', 'heun', 'logrho', 'bh1', 'bh2'] };
 const dpm = { algorithm_type: ['dpmsolver++', 'sde-dpmsolver++', 'deis'], ...midpoint };
@@ -22,12 +22,17 @@ const accepted: Partial<Record<ClassName, Readonly<Record<string, readonly strin
 };
 
 /** How many of a list are the class's own. */
-const own: Readonly<Record<string, number>> = { 'dpmsolver++': 2, midpoint: 2, bh2: 2 };
+const own: Readonly<Record<string, number>> = { 'dpmsolver++': 2, midpoint: 2, bh2: 2, exponential: 2 };
+
+const timeShifts = { time_shift_type: ['exponential', 'linear'] };
 
 /** The config with solver and algorithm types of other classes replaced, as upstream does, and a warning for each. */
 export function adopted(where: string, complete: CompleteConfig): CompleteConfig {
-  const changed = Object.entries(accepted[complete.className] ?? {}).flatMap(([key, values]) => {
-    const value = requireOneOf(where, key, complete.config[key], values);
+  const changed = Object.entries({
+    ...(complete.settings.time_shift_type === undefined ? {} : timeShifts),
+    ...accepted[complete.className],
+  }).flatMap(([key, values]) => {
+    const value = requireOneOf(where, key, (complete.settings as unknown as SchedulerConfig)[key], values);
     const replacement = values[0]!;
     return values.indexOf(value) < (own[replacement] ?? 1) ? [] : [{ key, value, replacement }];
   });

@@ -3,7 +3,6 @@ import { requireInteger, requireOneOf, requirePositive } from '@latte-flow/core'
 import { shiftSigma } from '../sigmas/shift.ts';
 import { ancestralEuler } from '../solvers/ancestral-euler.ts';
 import { euler } from '../solvers/euler.ts';
-import { flowMapEuler } from '../solvers/flow-map-euler.ts';
 import { scm } from '../solvers/scm.ts';
 import { type FlowMatchOptions, flowMatchSigmas } from './flow-match.ts';
 import { linspace, requireOptions, requireSteps, type ScheduleOptions, type StoredSchedule } from './schedule.ts';
@@ -28,24 +27,6 @@ export function ancestralSchedule({ settings, compat }: FlowMatchOptions, option
     nodes,
     convention: 'sigmas',
     solver: () => ancestralEuler({ eta: settings.eta, noiseScale: settings.s_noise }),
-  };
-}
-
-/** FlowMapEulerDiscrete: 1, 1 - 1/N, …, shifted once, and 0. */
-export function flowMapSchedule({ settings }: FlowMatchOptions, options: ScheduleOptions): StoredSchedule {
-  const { steps, sigmas, timesteps } = options;
-  requireOptions('FlowMapEulerDiscreteScheduler', options, ['steps', 'sigmas', 'timesteps']);
-  const count = requireSteps(steps, sigmas, timesteps);
-  const shift = requirePositive('schedule', 'shift', settings.shift);
-  const trained = settings.num_train_timesteps;
-  const base = sigmas ?? timesteps?.map((t) => t / trained) ?? linspace(1, 0, count + 1).slice(0, -1);
-  const open = base.map((sigma) => shiftSigma(sigma, shift));
-  return {
-    sigmas: [...open, 0],
-    timesteps: open.map((sigma) => sigma * trained),
-    nodes: [...open, 0],
-    convention: 'sigmas',
-    solver: flowMapEuler,
   };
 }
 

@@ -2,51 +2,17 @@ import { refuseArgument, requireInteger, requirePositive } from '@latte-flow/cor
 
 import { customSigmas } from '../sigmas/custom.ts';
 import { shiftOfMu, shiftSigma } from '../sigmas/shift.ts';
-import { betaSigmas, exponentialSigmas, karrasSigmas, type SpacingEnds } from '../sigmas/spacing.ts';
 import { stretched } from '../sigmas/terminal-stretch.ts';
 import { euler } from '../solvers/euler.ts';
+import { flowMapEuler } from '../solvers/flow-map-euler.ts';
 import { heun } from '../solvers/heun.ts';
 import { lcm } from '../solvers/lcm.ts';
 import type { Solver } from '../solvers/solver.ts';
 import type { DiffusersCompat } from './compat.ts';
 import { linspace, requireOptions, requireSteps, type ScheduleOptions, type StoredSchedule } from './schedule.ts';
 import type { Settings } from './scheduler-classes.ts';
-import { type CompleteConfig, type DiffusersWarning, ineffectiveKeys } from './scheduler-config.ts';
-
-/** The spacing that a config asks for, as a function of the number of values and their ends; undefined for none. */
-export function spacingOf(where: string, settings: Settings) {
-  const given = (
-    [
-      [settings.use_karras_sigmas, karrasSigmas],
-      [settings.use_exponential_sigmas, exponentialSigmas],
-      [settings.use_beta_sigmas, betaSigmas],
-    ] as readonly (readonly [boolean, (steps: number, ends: SpacingEnds) => readonly number[]])[]
-  ).filter(([used]) => used);
-  if (given.length < 2) return given[0]?.[1];
-  return refuseArgument({
-    where,
-    expected: 'at most one of use_karras_sigmas, use_exponential_sigmas, use_beta_sigmas',
-    got: `${given.length} of them`,
-    remedy: 'Set the others to false.',
-  });
-}
-
-/** Warnings for the keys of the flow-match family. */
-export const flowMatchWarnings = (complete: CompleteConfig): readonly DiffusersWarning[] => {
-  const { settings } = complete;
-  const dynamic = settings.use_dynamic_shifting;
-  return ineffectiveKeys(complete, [
-    [dynamic, ['shift'], 'with use_dynamic_shifting, where mu decides'],
-    [
-      !dynamic,
-      ['base_shift', 'max_shift', 'base_image_seq_len', 'max_image_seq_len', 'time_shift_type'],
-      'without use_dynamic_shifting',
-    ],
-    [spacingOf('fromDiffusersConfig', settings) === undefined, ['sigma_min', 'sigma_max'], 'without a spacing'],
-    [settings.shift_terminal === 0, ['shift_terminal'], 'at 0, which upstream takes for off'],
-    [!settings.scale_factors, ['upscale_mode'], 'without scale_factors'],
-  ]);
-};
+import type { CompleteConfig } from './scheduler-config.ts';
+import { spacingOf } from './spacing-of.ts';
 
 export interface FlowMatchOptions {
   readonly settings: Settings;
@@ -73,15 +39,16 @@ export function flowMatchSigmas(
   const shifted = base.map((sigma) => shiftSigma(sigma, factor));
   const stretchedOnes = settings.shift_terminal ? stretched(shifted, settings.shift_terminal) : shifted;
   const [max, min] = [settings.sigma_max ?? stretchedOnes[0]!, settings.sigma_min ?? stretchedOnes.at(-1)!];
-  return spacingOf(where, settings)?.(count, { max, min }) ?? stretchedOnes;
+  return spacingOf(settings)?.(count, { max, min }) ?? stretchedOnes;
 }
 
-/** FlowMatchEulerDiscrete, FlowMatchLCM, FlowMatchHeunDiscrete. */
+/** FlowMatchEulerDiscrete, FlowMatchLCM, FlowMatchHeunDiscrete, FlowMapEulerDiscrete. */
 export function flowMatchSchedule(
   { className, settings, compat }: FlowMatchOptions & Pick<CompleteConfig, 'className'>,
   options: ScheduleOptions,
 ): StoredSchedule {
   const isHeun = className === 'FlowMatchHeunDiscreteScheduler';
+  const isMap = className === 'FlowMapEulerDiscreteScheduler';
   const keepsTimesteps = className === 'FlowMatchLCMScheduler' || compat.customTimesteps === 'v0.39';
   const { timesteps: custom, sigmas: given } = options;
   requireOptions(className, options, [
@@ -100,7 +67,10 @@ export function flowMatchSchedule(
         'Leave one of them out, or say by compat.customTimesteps which diffusers is meant: v0.40 ignores timesteps.',
     });
   }
-  const noiseFirst = flowMatchSigmas({ settings, compat }, options);
+  // The flow map's grid is 1, 1 - 1/N, …, not 1 … 1/T.
+  const whole = isMap && (given ?? custom) === undefined ? linspace(1, 0, requireSteps(options.steps) + 1) : undefined;
+  const base = whole === undefined ? options : { ...options, sigmas: whole.slice(0, -1) };
+  const noiseFirst = flowMatchSigmas({ settings, compat }, base);
   const inverted = settings.invert_sigmas;
   const open = inverted ? noiseFirst.map((sigma) => 1 - sigma) : noiseFirst;
   const nodes = [...open, inverted ? 1 : 0];
@@ -119,6 +89,7 @@ export function flowMatchSchedule(
         const { churn } = options;
         return heun({ eulerAtFinal: true, churn: churn && { calls: 2 * open.length - 1, ...churn } });
       }
+      if (isMap) return flowMapEuler();
       return settings.stochastic_sampling || className === 'FlowMatchLCMScheduler' ? lcm() : euler();
     },
     warnings:

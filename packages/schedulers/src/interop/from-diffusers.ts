@@ -1,10 +1,10 @@
-import { refuseArgument } from '@latte-flow/core';
-
 import { adopted } from './adopted-values.ts';
 import { type DiffusersCompat, requireCompat } from './compat.ts';
-import { ancestralSchedule, dataWardSchedule, flowMapSchedule, trigFlowSchedule } from './few-step.ts';
-import { flowMatchSchedule, flowMatchWarnings } from './flow-match.ts';
-import { multistepSchedule, multistepWarnings, requireFlow } from './multistep.ts';
+import { ancestralSchedule, dataWardSchedule, trigFlowSchedule } from './few-step.ts';
+import { flowMatchSchedule } from './flow-match.ts';
+import { ineffectiveKeys } from './ineffective-keys.ts';
+import { multistepSchedule } from './multistep.ts';
+import { requireFlow } from './required-values.ts';
 import { begun, type DiffusersSchedule, type ScheduleOptions } from './schedule.ts';
 import type { ClassName } from './scheduler-classes.ts';
 import { completeConfig, type DiffusersWarning, type SchedulerConfig } from './scheduler-config.ts';
@@ -32,17 +32,6 @@ export interface DiffusersScheduler {
   schedule(options: ScheduleOptions): DiffusersSchedule;
 }
 
-/** Refuses what the flow-match classes could only do between linear combinations. */
-function requireNoScaling({ scale_factors }: { readonly scale_factors?: unknown }): void {
-  if (!scale_factors) return;
-  refuseArgument({
-    where,
-    expected: 'scale_factors null',
-    got: JSON.stringify(scale_factors),
-    remedy: 'Resize the sample between runs of one scale each.',
-  });
-}
-
 /**
  * Reads a `scheduler_config.json` of diffusers, of any class that samples a flow. `_class_name` names the class.
  *
@@ -57,22 +46,20 @@ export function fromDiffusersConfig(
   const complete = adopted(where, completeConfig(where, json));
   const { className, settings, config } = complete;
   const multistep = Object.hasOwn(settings, 'use_flow_sigmas');
-  if (multistep) requireFlow(complete);
-  requireNoScaling(settings);
+  requireFlow(complete);
   const family = multistep ? multistepSchedule : (families[className] ?? flowMatchSchedule);
   const inverted = settings.invert_sigmas || className === 'MiniMaxH3Scheduler';
   return {
     className,
     config,
     prediction: className === 'SCMScheduler' ? 'trigflow' : inverted ? 'data-ward velocity' : 'velocity',
-    warnings: [...complete.warnings, ...(multistep ? multistepWarnings : flowMatchWarnings)(complete)],
+    warnings: [...complete.warnings, ...ineffectiveKeys(complete)],
     schedule: (options) => begun(family({ className, settings, compat }, options), options),
   };
 }
 
 const families: Partial<Record<ClassName, typeof flowMatchSchedule>> = {
   LTXEulerAncestralRFScheduler: ancestralSchedule,
-  FlowMapEulerDiscreteScheduler: flowMapSchedule,
   MiniMaxH3Scheduler: dataWardSchedule,
   SCMScheduler: trigFlowSchedule,
 };

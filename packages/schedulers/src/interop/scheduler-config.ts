@@ -61,20 +61,3 @@ export function completeConfig(where: string, json: SchedulerConfig): CompleteCo
       .map(([key]) => ({ kind: 'unknown', key, message: `${className} has no ${key}; it is left out.` })),
   };
 }
-
-/** Warnings for keys that were set to something else than their default although nothing reads them. */
-export function ineffectiveKeys(
-  { className, settings }: CompleteConfig,
-  rules: readonly (readonly [applies: boolean, keys: readonly (keyof Settings)[], reason: string])[],
-): readonly DiffusersWarning[] {
-  const defaults: Partial<Settings> = { ...hiddenKeysOf(className), ...defaultsOf(className) };
-  const changed = (key: keyof Settings) =>
-    Object.hasOwn(defaults, key) && JSON.stringify(settings[key]) !== JSON.stringify(defaults[key]);
-  return rules.flatMap(([applies, keys, reason]) =>
-    (applies ? keys.filter(changed) : []).map((key): DiffusersWarning => ({
-      kind: 'ineffective',
-      key,
-      message: `${key} has no effect ${reason}.`,
-    })),
-  );
-}
