@@ -46,7 +46,7 @@ function randomRun(seed: number) {
   const spaced = mine['use_karras_sigmas'] === true || mine['use_beta_sigmas'] === true;
   const multi = Object.hasOwn(defaults, 'use_flow_sigmas');
   const mu = mine['use_dynamic_shifting'] === true && !(multi && spaced) ? 0.2 + 2 * draws[14]! : undefined;
-  return { json, steps: 2 + Math.floor(18 * draws[15]!), mu };
+  return { className, json, steps: 2 + Math.floor(18 * draws[15]!), mu };
 }
 
 test('whatever the config, the run is finite from noise to its end, and a strength is a begin', async () => {
