@@ -5,10 +5,13 @@ import { classifierFreeGuidance } from '../guidance/classifier-free.ts';
 import { uniformSigmas } from '../sigmas/uniform.ts';
 import { bosh3 } from '../solvers/bosh3.ts';
 import { dopri5 } from '../solvers/dopri5.ts';
+import { dpmSolverSinglestep } from '../solvers/dpm-solver-singlestep.ts';
 import { euler } from '../solvers/euler.ts';
 import { heun } from '../solvers/heun.ts';
 import { integrate } from '../solvers/integrate.ts';
+import { saSolver } from '../solvers/sa-solver.ts';
 import type { Solver } from '../solvers/solver.ts';
+import { uniPC } from '../solvers/uni-pc.ts';
 import { guideTensors } from './guide-tensors.ts';
 import { integrateTensors } from './integrate-tensors.ts';
 
@@ -42,28 +45,32 @@ async function leftBehind(run: () => Promise<{ sample: Tensor }>): Promise<numbe
 }
 
 describe('tensors', () => {
-  test.each([euler(), heun(), stochastic])(
-    '$name gives the numbers of the typed arrays, and leaks nothing',
-    async (solver) => {
-      const before = memory().numTensors;
-      const sample = tensor(values, [2, 1, 3]);
-      const result = await integrateTensors(solver, { sigmas: uniformSigmas(5), sample, velocity, noise });
-      expect(result.sample.shape).toEqual([2, 1, 3]);
-      expect(memory().numTensors - before).toBe(2);
-      const host = await integrate(solver, {
-        sigmas: uniformSigmas(5),
-        sample: values,
-        noise,
-        velocity: (x, sigma) => x.map((value) => 0.7 * value + sigma),
-      });
-      expect(result.evaluations).toBe(host.evaluations);
-      const data = await result.sample.data();
-      host.sample.forEach((value, i) => expect(data[i]).toBeCloseTo(value, 5));
-      expect(await sample.data()).toEqual(values);
-      result.sample.dispose();
-      sample.dispose();
-    },
-  );
+  test.each([
+    euler(),
+    heun(),
+    dpmSolverSinglestep({ order: 3, solverType: 'heun' }),
+    uniPC({ order: 3 }),
+    saSolver({ predictorOrder: 3, correctorOrder: 3 }),
+    stochastic,
+  ])('$name gives the numbers of the typed arrays, and leaks nothing', async (solver) => {
+    const before = memory().numTensors;
+    const sample = tensor(values, [2, 1, 3]);
+    const result = await integrateTensors(solver, { sigmas: uniformSigmas(5), sample, velocity, noise });
+    expect(result.sample.shape).toEqual([2, 1, 3]);
+    expect(memory().numTensors - before).toBe(2);
+    const host = await integrate(solver, {
+      sigmas: uniformSigmas(5),
+      sample: values,
+      noise,
+      velocity: (x, sigma) => x.map((value) => 0.7 * value + sigma),
+    });
+    expect(result.evaluations).toBe(host.evaluations);
+    const data = await result.sample.data();
+    host.sample.forEach((value, i) => expect(data[i]).toBeCloseTo(value, 5));
+    expect(await sample.data()).toEqual(values);
+    result.sample.dispose();
+    sample.dispose();
+  });
 
   test.each([bosh3({ rtol: 1e-4, atol: 1e-6 }), dopri5({ rtol: 1e-4, atol: 1e-6 })])(
     'adaptive $name takes the steps of the typed arrays, rejected ones too, reads one number a try and leaks nothing',
