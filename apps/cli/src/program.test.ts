@@ -66,6 +66,7 @@ describe('generate', () => {
       seed: 7,
       steps: 3,
       guidance: 3,
+      guidance_rule: 'cfg(3)',
       solver: 'euler',
       device: 'cpu',
       width: 16,
@@ -79,6 +80,19 @@ describe('generate', () => {
     expect(png.subarray(1, 4).toString()).toBe('PNG');
     expect(png.toString('latin1')).toContain('tEXtprompt\0a red apple');
     expect(memory().numTensors).toBe(before);
+  });
+
+  test('any rule of guidance, in a part of the run', async () => {
+    const file = join(folder, 'ruled.png');
+    const rule = ['--guidance-rule', 'apg', '--guidance-interval', '0.25,0.5', '--guidance-rescale', '0.5'];
+    const { code, stdout } = await latte(
+      onCpu('generate', 'a cat', '-o', file, '--steps', '4', '--guidance', '5', ...rule, '--json'),
+    );
+    expect(code).toBe(0);
+    const name = 'apg(5) rescaled(0.5) at steps 0.25-0.5';
+    expect(JSON.parse(stdout)).toMatchObject({ guidance: 5, guidance_rule: name, evaluations: 5 });
+    expect((await readFile(file)).toString('latin1')).toContain(`tEXtguidance\0${name}`);
+    await rm(file);
   });
 
   test('several pictures get numbered files, warnings and progress go to stderr', async () => {
@@ -96,6 +110,10 @@ describe('generate', () => {
     [['x', '--steps', '0'], 'expected --steps to be an integer >= 1, got 0'],
     [['x', '--steps', 'many'], 'got "many"'],
     [['x', '--guidance', 'NaN'], 'expected --guidance to be a finite number'],
+    [['x', '--guidance-rule', 'magic'], 'expected --guidance-rule to be one of cfg, cfg-zero-star, apg, mambo-g, tcfg'],
+    [['x', '--guidance-interval', '0.2'], 'expected --guidance-interval START,STOP to be a finite number in [0, 1]'],
+    [['x', '--guidance-interval', '0.8,0.2'], 'expected steps to be [low, high], got [0.8, 0.2]'],
+    [['x', '--guidance-rescale', '2'], 'expected --guidance-rescale to be a finite number in [0, 1], got 2'],
     [['x', '--solver', 'rk9'], 'Choose one of euler, heun'],
     [['x', '--device', 'tpu'], 'Choose one of auto, webgpu, wasm, cpu'],
     [['x', '--seed', '-1'], 'expected --seed to be an integer >= 0'],

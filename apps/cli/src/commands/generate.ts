@@ -4,10 +4,11 @@ import { writeFile } from '@latte-flow/checkpoint/node';
 import { describeValue, refuseArgument, requireOneOf, throwIfAborted } from '@latte-flow/core';
 import { generateImages, type GenerateResult } from '@latte-flow/model';
 import type { DeviceOption } from '@latte-flow/runtime';
-import { solverNames, type SolverName } from '@latte-flow/schedulers';
+import { solverNames, type Guidance, type SolverName } from '@latte-flow/schedulers';
 import { Command } from 'commander';
 
 import { generationDefaults as defaults } from '../generation-defaults.ts';
+import { guidanceOption, guidanceRuleNames, isScaleAlone, type TypedGuidance } from '../guidance-option.ts';
 import { openModel, shippedModel, stopwatch } from '../model-session.ts';
 import { deviceFlag, deviceOption, finiteOption, integerOption, jsonFlag, modelFlag } from '../options.ts';
 import { outputFiles, requireWritable } from '../output-files.ts';
@@ -19,18 +20,17 @@ const WHERE = 'latte generate';
 const HELP = `
 --json prints:
   files        the PNG files, which carry prompt, seed and settings in text chunks
-  prompt, seed, steps, guidance, solver, model, device
+  prompt, seed, steps, guidance, guidance_rule, solver, model, device
   width, height
-  evaluations  velocities taken, both branches of the guidance counted
+  evaluations  velocities taken, every branch of the guidance counted
   seconds      { load, sample, write, total }
   warnings     what is worth knowing, as text
   sha256       of the RGB bytes of each picture`;
 
-interface TypedOptions {
+interface TypedOptions extends TypedGuidance {
   readonly output: string;
   readonly seed: string;
   readonly steps: string;
-  readonly guidance: string;
   readonly solver: string;
   readonly count: string;
   readonly model?: string;
@@ -44,6 +44,7 @@ interface Request {
   readonly seed: number;
   readonly steps: number;
   readonly guidanceScale: number;
+  readonly guidance: Guidance;
   readonly solver: SolverName;
   readonly count: number;
   readonly device: DeviceOption;
@@ -66,6 +67,7 @@ async function readRequest(prompt: string, options: TypedOptions): Promise<Reque
     seed: integerOption(WHERE, '--seed', { text: options.seed, min: 0 }),
     steps: integerOption(WHERE, '--steps', { text: options.steps, min: 1 }),
     guidanceScale: finiteOption(WHERE, '--guidance', options.guidance),
+    guidance: guidanceOption(WHERE, options),
     solver: requireOneOf(WHERE, '--solver', options.solver, solverNames()),
     count,
     device: deviceOption(WHERE, options.device),
@@ -87,7 +89,7 @@ async function writeImages(
 
 async function generate(prompt: string, options: TypedOptions, context: CommandContext): Promise<void> {
   const request = await readRequest(prompt, options);
-  const { files, seed, steps, guidanceScale, solver, count } = request;
+  const { files, seed, steps, guidanceScale, guidance, solver, count } = request;
   const location = options.model ?? shippedModel();
   const total = stopwatch();
   const progress = new ProgressLine(context.stderr, { quiet: options.json === true });
@@ -96,7 +98,8 @@ async function generate(prompt: string, options: TypedOptions, context: CommandC
 
   const sampled = stopwatch();
   const { signal } = context;
-  const settings = { steps, guidanceScale, solver, seed, count, signal, onProgress: progress.show };
+  const guided = isScaleAlone(options) ? { guidanceScale } : { guidance };
+  const settings = { steps, ...guided, solver, seed, count, signal, onProgress: progress.show };
   const result = await generateImages(model, prompt, settings);
   progress.end();
   const sampleSeconds = sampled();
@@ -113,6 +116,7 @@ async function generate(prompt: string, options: TypedOptions, context: CommandC
       seed,
       steps,
       guidance: guidanceScale,
+      guidance_rule: guidance.name,
       solver,
       model: location,
       device: session.backend.device,
@@ -138,7 +142,10 @@ export function generateCommand(context: CommandContext): Command {
     .option('-o, --output <file>', 'PNG file to write; name-0.png, name-1.png, … for several', 'out.png')
     .option('--seed <n>', 'the same seed makes the same picture on every device', String(defaults.seed))
     .option('--steps <n>', 'denoising steps', String(defaults.steps))
-    .option('--guidance <w>', 'classifier-free guidance, 1 = none', String(defaults.guidanceScale))
+    .option('--guidance <w>', 'guidance scale, 1 = none', String(defaults.guidanceScale))
+    .option('--guidance-rule <name>', guidanceRuleNames.join(', '), 'cfg')
+    .option('--guidance-interval <start,stop>', 'guide these shares of the steps alone, e.g. 0.1,0.8')
+    .option('--guidance-rescale <phi>', 'bring the spread back to that without guidance, 0 (not) to 1 (wholly)')
     .option('--solver <name>', solverNames().join(', '), defaults.solver)
     .option('--count <n>', 'number of pictures', String(defaults.count))
     .addOption(modelFlag())
