@@ -67,17 +67,20 @@ export function sinkhornPlan(
   const column = { scale: new Float64Array(columns).fill(mass ? 0 : -Math.log(columns)), stride: 1 };
   let whole = 0;
 
-  const entry = (i: number) => kernel[i]! + whole + row.scale[Math.floor(i / columns)]! + column.scale[i % columns]!;
-  const planned = () => kernel.map((_, i) => Math.exp(entry(i)));
+  /** Logarithms of the plan. */
+  const logs = () =>
+    kernel.map((value, i) => value + whole + row.scale[Math.floor(i / columns)]! + column.scale[i % columns]!);
+  const planned = () => logs().map(Math.exp);
   const rescaleWhole = () => {
-    if (mass !== undefined) whole += Math.log(mass) - logSumExp(kernel.length, entry);
+    if (mass !== undefined) whole += Math.log(mass) - logSumExp(logs());
   };
   /** Scales one side to its marginals, or as far as the penalty or the cap drives it; gives the relative change. */
   const rescale = (side: typeof row, other: typeof row): number => {
     const before = side.scale;
+    const terms = new Float64Array(other.scale.length);
     side.scale = before.map((_, i) => {
-      const sum = logSumExp(other.scale.length, (j) => other.scale[j]! + kernel[i * side.stride + j * other.stride]!);
-      const scale = -power * (Math.log(before.length) + sum + whole);
+      for (let j = 0; j < terms.length; j++) terms[j] = other.scale[j]! + kernel[i * side.stride + j * other.stride]!;
+      const scale = -power * (Math.log(before.length) + logSumExp(terms) + whole);
       return mass === undefined ? scale : Math.min(0, scale);
     });
     const unit = Math.max(largest(before), largest(side.scale));

@@ -46,7 +46,7 @@ function chainAt(where: string, path: Path, { logits, tokens, time }: TokenPredi
   const logs = Float64Array.from(logits);
   for (let start = 0; start < logs.length; start += size) {
     const row = logs.subarray(start, start + size);
-    const total = logSumExp(size, (i) => row[i]!);
+    const total = logSumExp(row);
     requireFinite(where, 'the sum of exp(logits)', total);
     row.forEach((value, i) => (row[i] = value - total));
   }

@@ -1,8 +1,8 @@
-/** log(exp(term(0)) + … + exp(term(count - 1))) without overflow. */
-export function logSumExp(count: number, term: (index: number) => number): number {
+/** log(exp(values[0]) + exp(values[1]) + …) without overflow. */
+export function logSumExp(values: Float64Array): number {
   let peak = -Infinity;
-  for (let i = 0; i < count; i++) peak = Math.max(peak, term(i));
+  for (let i = 0; i < values.length; i++) peak = Math.max(peak, values[i]!);
   let sum = 0;
-  for (let i = 0; i < count; i++) sum += Math.exp(term(i) - peak);
+  for (let i = 0; i < values.length; i++) sum += Math.exp(values[i]! - peak);
   return peak + Math.log(sum);
 }
