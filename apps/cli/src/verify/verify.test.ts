@@ -93,7 +93,9 @@ test.each([
     error: null,
   });
   expect(broken.find(({ quantity }) => quantity === '*')!.message).toContain(message);
-  expect(failed(lines.filter(({ kind }) => kind === 'trajectory'))).toEqual(['sigmas']);
+  const next = lines.filter(({ kind }) => kind === 'trajectory');
+  expect(next.length).toBeGreaterThan(0);
+  expect(failed(next)).toEqual([]);
 });
 
 test('an abort stops it with the signal’s reason', async () => {

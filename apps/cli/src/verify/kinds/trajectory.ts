@@ -2,9 +2,11 @@ import { describeValue } from '@latte-flow/core';
 import {
   type DiffusersCompat,
   type DiffusersSchedule,
+  dopri5,
   type FloatArray,
   floatArrays,
   fromDiffusersConfig,
+  integrate,
   type NoiseSource,
   type ScheduleOptions,
   type SchedulerConfig,
@@ -13,7 +15,7 @@ import {
 
 import { list } from '../compare.ts';
 import type { Fixture, Json } from '../discover.ts';
-import { numbersOf, objectOf } from '../fixture-numbers.ts';
+import { float64Bound, numbersOf, objectOf } from '../fixture-numbers.ts';
 import type { FixtureReport } from '../report.ts';
 
 const FORMULA = 'v(x, sigma) = tanh(1.3*x + 0.5*sigma) - 0.2*x   (elementwise)';
@@ -98,6 +100,34 @@ function runOf(
   return run;
 }
 
+/** Fields of the file, and of its `expected`, that are read above or say something about the fixture. */
+const READ = new Set(
+  `kind calls compat tolerance name source config config_overrides set_timesteps num_inference_steps begin_index model noise
+   step_kwargs precision max_abs_diff_f32_f64 notes exact_ode expected`.split(/\s+/),
+);
+const COMPARED = ['sigmas', 'timesteps', 'model_sigma', 'model_output', 'trajectory'];
+const READ_EXPECTED = new Set([...COMPARED, 'initial_sample', 'upstream_last_step', 'last_step_replaced_by']);
+
+/** Where the exact flow leads, and how far from there the float64 run ends. */
+async function checkExactFlow(content: Json, { report, end }: { report: FixtureReport; end: readonly number[] }) {
+  const { from_sigma: from, to_sigma: to, final, ...about } = objectOf(content['exact_ode']);
+  if (final === undefined) return;
+  const bound = float64Bound(content);
+  await report.section('exact_ode', async () => {
+    const sigmas = numbersOf([from, to], 'the ends of exact_ode');
+    const { initial_sample: initial } = objectOf(objectOf(content['expected'])['f64']);
+    const sample = Float64Array.from(numbersOf(initial, 'initial_sample'));
+    const velocity = (x: FloatArray, sigma: number) => x.map((value) => formula(value, sigma));
+    const solution = await integrate(dopri5({ rtol: 1e-13, atol: 1e-13 }), { sigmas, sample, velocity });
+    const exact = numbersOf(final, 'final');
+    await report.compare('exact_ode.final', bound, () => [list(solution.sample), list(exact)]);
+    const { max_abs_error_of_f64_trajectory_end: error } = about;
+    if (error === undefined) return;
+    const distance = Math.max(...solution.sample.map((value, i) => Math.abs(value - end.at(i - exact.length)!)));
+    await report.compare('exact_ode.error', bound, () => [list([distance]), list(numbersOf(error, 'error'))]);
+  });
+}
+
 /**
  * The schedule that the fixture's config makes, and what its solver does with the fixture's network, in float64 and in
  * float32.
@@ -119,6 +149,10 @@ export async function checkTrajectory({ content }: Fixture, report: FixtureRepor
     report.unsupported('*', error.message);
     return;
   }
+  for (const name of Object.keys(content).filter((field) => !READ.has(field))) {
+    report.unsupported(name, 'this quantity is not known');
+  }
+  let end: readonly number[] = [];
   for (const precision of ['f64', 'f32'] as const) {
     const expected = objectOf(objectOf(content['expected'])[precision]);
     const bound = { metric: 'relative', tolerance: Number(objectOf(content['tolerance'])[precision]) } as const;
@@ -131,9 +165,14 @@ export async function checkTrajectory({ content }: Fixture, report: FixtureRepor
       const initial = numbersOf(expected['initial_sample'], 'initial_sample');
       const sample = precision === 'f64' ? Float64Array.from(initial) : Float32Array.from(initial);
       const run = runOf(schedule, { sample, noise: noiseOf(content), sign });
+      if (precision === 'f64') end = run.samples;
       await compare('model_sigma', () => run.arguments);
       await compare('model_output', () => run.outputs);
       await compare('trajectory', () => run.samples);
     });
+    for (const name of Object.keys(expected).filter((field) => !READ_EXPECTED.has(field))) {
+      report.unsupported(`${name}.${precision}`, 'this quantity is not known');
+    }
   }
+  await checkExactFlow(content, { report, end });
 }
