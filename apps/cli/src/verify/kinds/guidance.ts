@@ -23,15 +23,19 @@ import { EXACT, type Bound, type FixtureReport } from '../report.ts';
 
 /** The fields of a case that are read here; a case with others says what is not known. */
 const CASE_FIELDS = /^(name|formula|notes?|guidance_scale|use_original_formulation|guidance_rescale|zero_init_steps|eta|norm_threshold|momentum|alpha|skip_scale|cfg_normalization|out|out_step\d+)$/; // prettier-ignore
+const INTERVAL_FIELDS = /^(start|stop|N|enabled|guidance_scale|use_original_formulation)$/;
+const PARTS = /^(kind|source|precision|tolerance|notes|shape|pred_(cond|uncond|cond_skip)(_step\d+)?|cases|interval)$/;
 /** In the middle of a run, where every rule is on: zero initialisation is over, and no interval excludes it. */
 const MIDDLE = { steps: 2 ** 20, step: 2 ** 19, sigma: 0.5 };
 
 const optional = (json: Json, name: string): number | undefined =>
   json[name] === undefined || json[name] === null ? undefined : numberOf(json, name);
 
+const formOf = (fields: Json) => (fields['use_original_formulation'] === true ? 'original' : 'standard');
+
 /** The rule of a case, or undefined if there is none of this name. */
 function ruleOf(fields: Json): Guidance | undefined {
-  const form = fields['use_original_formulation'] === true ? 'original' : 'standard';
+  const form = formOf(fields);
   const scale = () => numberOf(fields, 'guidance_scale');
   const cfg = () => classifierFreeGuidance(scale(), { form });
   const perturbed = (guidance: Guidance) =>
@@ -140,12 +144,30 @@ async function checkCase(
   }
 }
 
-/** At which steps an interval has the null branch computed. */
-function enabledSteps(fields: Json): number[] {
-  const range = [numberOf(fields, 'start'), numberOf(fields, 'stop')] as const;
+/** At which steps an interval has its branch computed; that of perturbed models leaves out its first step. */
+function enabledSteps(fields: Json, strict: boolean): number[] {
+  const interval = [numberOf(fields, 'start'), numberOf(fields, 'stop')] as const;
   const steps = numberOf(fields, 'N');
-  const rule = guidanceInterval(classifierFreeGuidance(2), { steps: range });
-  return Array.from({ length: steps }, (_, step) => Number(branchesAt(rule, { step, steps }).includes('null')));
+  const form = formOf(fields);
+  const cfg = classifierFreeGuidance(optional(fields, 'guidance_scale') ?? 2, { form });
+  const rule = strict ? perturbedGuidance(cfg, { steps: interval }) : guidanceInterval(cfg, { steps: interval });
+  const branch = strict ? 'perturbed' : 'null';
+  return Array.from({ length: steps }, (_, step) => Number(branchesAt(rule, { step, steps }).includes(branch)));
+}
+
+async function checkIntervals(name: string, intervals: readonly Json[], report: FixtureReport): Promise<void> {
+  for (const [i, fields] of intervals.entries()) {
+    const label = `interval.${name === 'cases' ? '' : `${name}.`}${i}.enabled`;
+    const unknown = Object.keys(fields).find((field) => !INTERVAL_FIELDS.test(field));
+    if (unknown !== undefined) {
+      report.unsupported(label, `the field ${unknown} is not known`);
+      continue;
+    }
+    await report.compare(label, EXACT, () => [
+      list(enabledSteps(fields, name !== 'cases')),
+      list((fields['enabled'] as readonly unknown[]).map(Number)),
+    ]);
+  }
 }
 
 /** Every rule of guidance on the fixture's predictions, and the steps at which intervals are on. */
@@ -155,10 +177,12 @@ export async function checkGuidance({ content }: Fixture, report: FixtureReport)
     const label = `cases.${i}.${String(fields['name'])}`;
     await report.section(label, () => checkCase(fields, { content, label, bound }, report));
   }
-  for (const [i, fields] of objectsOf(objectOf(content['interval'])['cases']).entries()) {
-    await report.compare(`interval.${i}.enabled`, EXACT, () => [
-      list(enabledSteps(fields)),
-      list((fields['enabled'] as readonly unknown[]).map(Number)),
-    ]);
+  for (const [name, value] of Object.entries(objectOf(content['interval']))) {
+    if (typeof value === 'string') continue; // the rule in words
+    if (/^(cases|strict.*)$/.test(name) && Array.isArray(value)) await checkIntervals(name, objectsOf(value), report);
+    else report.unsupported(`interval.${name}`, 'this part is not known');
+  }
+  for (const name of Object.keys(content)) {
+    if (!PARTS.test(name)) report.unsupported(name, 'this part is not known');
   }
 }

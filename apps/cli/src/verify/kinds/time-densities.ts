@@ -80,6 +80,9 @@ const formulas: Readonly<Record<string, Formula>> = {
   },
 };
 
+const PARTS = new Set(
+  'kind source precision tolerance notes uniform_draws normal_draws diffusers formula weights'.split(' '),
+);
 /** The parameters that a density may have in the file. */
 const PARAMETERS = new Set(['mean', 'std', 'a', 'b', 'shift']);
 
@@ -201,5 +204,8 @@ export async function checkTimeDensities({ content }: Fixture, report: FixtureRe
     if (name === 'sigmas') continue;
     const check = { content, bound, label: `weights.${name}` };
     await report.section(check.label, () => checkWeights(name, value, check, report));
+  }
+  for (const name of Object.keys(content)) {
+    if (!PARTS.has(name)) report.unsupported(name, 'this part is not known');
   }
 }
