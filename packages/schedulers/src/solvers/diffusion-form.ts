@@ -42,10 +42,9 @@ export function diffusionRatio(diffusion: Diffusion, time: number): number {
     ratio ??
     refuseArgument({
       where: 'marginalPreservingSde',
-      expected: 'a diffusion whose product with the score is finite at every node',
+      expected: 'diffusion times score to be finite',
       got: `${form} on the ${path.name} path at t = ${time}`,
-      remedy: 'Stop short of this end, or choose the diffusion sigma.',
-      data: { diffusion: form, norm, time },
+      remedy: 'Stop short of this end, or take sigma.',
     })
   );
 }

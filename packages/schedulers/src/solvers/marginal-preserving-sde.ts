@@ -3,6 +3,7 @@ import { requireFinite, requireOneOf } from '@latte-flow/core';
 import { conversionCoefficients } from '../paths/conversion.ts';
 import { linearPath } from '../paths/linear.ts';
 import type { Path } from '../paths/path.ts';
+import { weightedSum } from './combination.ts';
 import { type DiffusionForm, diffusionForms, diffusionRatio } from './diffusion-form.ts';
 import { singleEvaluation } from './single-evaluation.ts';
 import type { Solver } from './solver.ts';
@@ -74,29 +75,19 @@ export function marginalPreservingSde({
         return once(data.sample, data.prediction);
       }
       const { x, u, w } = driftAt(start);
-      const grown = 1 + h * x;
-      if (special === 'mean') return once(grown, h * u);
+      if (special === 'mean') return once(1 + h * x, h * u);
       const noise = Math.sqrt(2 * w * h);
-      if (method === 'euler-maruyama') return once(grown, h * u, noise);
-      const { x: endX, u: endU } = driftAt(end);
-      const corrected = -sign * (h / 2) * endU;
-      const velocity = -sign * h * u;
-      const sample = 1 + (h / 2) * (x + endX * grown);
+      if (method === 'euler-maruyama') return once(1 + h * x, h * u, noise);
+      const last = driftAt(end);
+      const noised = { sample: 1, noise };
+      const drift = weightedSum([x, noised], [-sign * u, { velocity: 1 }]);
+      const predicted = weightedSum([1, noised], [h, drift]);
+      const corrected = weightedSum([last.x, predicted], [-sign * last.u, { corrected: 1 }]);
       return [
         { kind: 'draw', into: 'noise' },
-        { kind: 'evaluate', node: step.start, sample: { sample: 1, noise }, into: 'velocity' },
-        {
-          kind: 'evaluate',
-          node: step.end,
-          sample: { sample: grown, noise: noise * grown, velocity },
-          into: 'corrected',
-        },
-        {
-          kind: 'store',
-          slots: {
-            sample: { sample, noise: noise * sample, velocity: (velocity * (1 + h * endX)) / 2, corrected },
-          },
-        },
+        { kind: 'evaluate', node: step.start, sample: noised, into: 'velocity' },
+        { kind: 'evaluate', node: step.end, sample: predicted, into: 'corrected' },
+        { kind: 'store', slots: { sample: weightedSum([1, noised], [h / 2, drift], [h / 2, corrected]) } },
       ];
     },
   };

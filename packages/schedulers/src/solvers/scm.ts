@@ -30,7 +30,7 @@ export function scm({ sigmaData = 0.5 }: ScmOptions = {}): Solver {
           where: 'scm',
           expected: 'a grid of angles',
           got: `${grid.convention}s`,
-          remedy: 'Pass angles, e.g. [1.5708, 1.3, 0].',
+          remedy: 'Pass angles, or take lcm.',
         });
       }
       requireTowardsData('scm', step);

@@ -66,16 +66,11 @@ describe('refuses', () => {
   const transition = { sigmas, step: 0, sample, velocity: sample, next: sample };
 
   test.each([
-    [
-      'a solver without noise',
-      euler(),
-      0,
-      /one evaluation and noise of positive weight, got step 0 of the solver euler/,
-    ],
+    ['a solver without noise', euler(), 0, /a step of one evaluation, with noise, got step 0 of the solver euler/],
     ['a last step without noise', marginalPreservingSde(), 1, /step 1 of the solver marginal-preserving-sde/],
     ['noise of weight 0', lcm(), 1, /step 1 of the solver lcm/],
-    ['a step that is not Gaussian', marginalPreservingSde({ method: 'heun' }), 0, /Use marginalPreservingSde with/],
-    ['a step that the grid lacks', lcm(), 2, /step to be an integer in \[0, 1\], got 2/],
+    ['a step that is not Gaussian', marginalPreservingSde({ method: 'heun' }), 0, /Take marginalPreservingSde with/],
+    ['a step that the grid lacks', lcm(), 2, /to be an integer in \[0, 1\], got 2/],
   ])('%s', (_, solver, step, message) => {
     expect(() => transitionLogProbability(solver, { ...transition, step })).toThrow(message);
   });

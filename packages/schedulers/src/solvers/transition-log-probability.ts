@@ -1,4 +1,4 @@
-import { LatteFlowError, requireInteger } from '@latte-flow/core';
+import { refuseArgument } from '@latte-flow/core';
 
 import { combineArrays, type FloatArray } from './float-arrays.ts';
 import { gridOf, type GridOption } from './grid.ts';
@@ -19,19 +19,17 @@ export interface Transition extends GridOption {
 /** The store of a step that evaluates at x, draws once and is done: a Gaussian around a linear function of both. */
 function gaussianOf(solver: Solver, transition: Transition): { readonly mean: Combination; readonly std: number } {
   const grid = gridOf('transitionLogProbability', transition);
-  requireInteger('transitionLogProbability', 'step', transition.step, { min: 0, max: grid.nodes.length - 2 });
   const plan = solver.plan(stepOf(grid, transition.step));
   const [evaluate, draw, store] = plan;
   if (plan.length === 3 && evaluate?.kind === 'evaluate' && draw?.kind === 'draw' && store?.kind === 'store') {
     const { [draw.into]: std = 0, sample = 0, [evaluate.into]: velocity = 0, ...others } = store.slots['sample'] ?? {};
     if (Object.keys(others).length === 0 && std > 0) return { mean: { sample, velocity }, std };
   }
-  throw new LatteFlowError('unsupported', {
+  return refuseArgument({
     where: 'transitionLogProbability',
-    expected: 'a step with one evaluation and noise of positive weight',
+    expected: 'a step of one evaluation, with noise',
     got: `step ${transition.step} of the solver ${solver.name}`,
-    remedy: 'Use marginalPreservingSde with euler-maruyama, and leave out steps without noise, such as the last.',
-    data: { solver: solver.name, step: transition.step },
+    remedy: 'Take marginalPreservingSde with euler-maruyama, and leave out the last step.',
   });
 }
 
@@ -40,8 +38,8 @@ function gaussianOf(solver: Solver, transition: Transition): { readonly mean: Co
  * per-step log-probability of a policy for reinforcement learning (Flow-GRPO, which takes the mean over the elements:
  * divide by their number). Differences between two velocities on one transition are what a policy ratio needs.
  *
- * @throws LatteFlowError `invalid-argument` for a bad grid or step, `shape-mismatch` if the lengths differ, `unsupported`
- * for a step that is not Gaussian, or has no noise.
+ * @throws LatteFlowError `invalid-argument` for a bad grid or step, or a step that is not Gaussian or has no noise,
+ * `shape-mismatch` if the lengths differ.
  */
 export function transitionLogProbability(solver: Solver, transition: Transition): number {
   const { mean, std } = gaussianOf(solver, transition);
