@@ -23,9 +23,8 @@ export function deis({ order = 2, lowerOrderFinal }: DeisOptions = {}): Solver {
   return exponentialMultistep({
     name: 'deis',
     order,
-    predictions: order,
     most: (step) => fewerAtEnd(step, lowerOrderFinal ?? step.count < 15),
-    moments: exactMoments,
+    predictor: { predictions: order, moments: exactMoments },
     slope: (sigma) => 1 - sigma,
     kernel(from, to) {
       // To the data lambda goes to infinity, but the integrals of lambda^k exp(-lambda) have limits.

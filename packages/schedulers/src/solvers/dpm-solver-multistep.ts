@@ -56,14 +56,16 @@ export function dpmSolverMultistep({
   return exponentialMultistep({
     name: `${stochastic ? 'sde-' : ''}dpm-solver-multistep`,
     order: order === 3 && !exactThirdOrder ? 2 : order,
-    predictions: order,
     stochastic,
     tau: () => Number(stochastic),
     most: (step) =>
       eulerAtFinal && step.index === step.count - 1 ? 1 : fewerAtEnd(step, lowerOrderFinal ?? step.count < 15),
-    moments: (count, { moment }) => {
-      if (count === 1) return [solverType === 'heun' ? moment(1) : moment(0) / 2];
-      return [moment(1), exactThirdOrder ? moment(2) : moment(2) / 2 - Number(upstream && stochastic)];
+    predictor: {
+      predictions: order,
+      moments: (count, { moment }) => {
+        if (count < 2) return [solverType === 'heun' ? moment(1) : moment(0) / 2];
+        return [moment(1), exactThirdOrder ? moment(2) : moment(2) / 2 - Number(upstream && stochastic)];
+      },
     },
   });
 }

@@ -175,6 +175,12 @@ describe('bad input', () => {
     }
   });
 
+  test('tau below 0', async () => {
+    await expect(runOver(saSolver({ tau: () => -1 }), [1, 0.5, 0])).rejects.toThrow(
+      /tau\(sigma\) to be a finite number >= 0, got -1/,
+    );
+  });
+
   test('orders of another grid', async () => {
     await expect(runOver(dpmSolverSinglestep({ orders: [1] }), [1, 0.5, 0])).rejects.toThrow(
       /orders\[1\] to be an integer in \[1, 2\], got undefined/,

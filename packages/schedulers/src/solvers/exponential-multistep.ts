@@ -9,20 +9,21 @@ import { requireTowardsData } from './towards-data.ts';
 /** The integrals of u, …, u^count that a method uses; `exactMoments` are the true ones. */
 export type Moments = (count: number, kernel: Kernel) => readonly number[];
 
+/** A polynomial through predictions. */
+export interface Rule {
+  /** How many of those made up to the start of the step it uses, once there are as many. */
+  readonly predictions: number;
+  readonly moments: Moments;
+}
+
 export interface ExponentialMultistep {
   readonly name: string;
   readonly order: number;
-  /** How many predictions a step extrapolates from once there are as many. */
-  readonly predictions: number;
+  readonly predictor: Rule;
+  /** Takes a step once more, with the prediction at its end besides, when the velocity there is known. */
+  readonly corrector?: Rule & { corrects(index: number): boolean };
   /** The most predictions for a step, by its place in the grid. */
   readonly most: (step: Step) => number;
-  readonly moments: Moments;
-  /** Takes a step once more when the velocity at its end is known, with this many predictions before that one. */
-  readonly corrector?: {
-    readonly predictions: number;
-    readonly moments: Moments;
-    corrects(index: number): boolean;
-  };
   /** Draws noise in every step; its grids run from noise to data. */
   readonly stochastic?: boolean;
   /** Strength of the noise in a step that starts at a sigma. */
@@ -43,16 +44,15 @@ export const fewerAtEnd = ({ index, count }: Step, lowered: boolean): number => 
 export function exponentialMultistep({
   name,
   order,
-  predictions,
-  most,
-  moments,
+  predictor,
   corrector,
+  most,
   stochastic = false,
   tau = () => 0,
   slope = (sigma) => -sigma,
   kernel: kernelOf = exponentialStep,
 }: ExponentialMultistep): Solver {
-  const depth = Math.max(predictions - 1, corrector?.predictions ?? 0);
+  const depth = Math.max(predictor.predictions - 1, corrector?.predictions ?? 0);
   return {
     name,
     order,
@@ -63,24 +63,25 @@ export function exponentialMultistep({
       const { sigma, sign } = sigmaView(step);
       const predicted = (node: number, weight = slope) => ({ sample: 1, velocity: weight(sigma(node)) * sign });
 
-      /** The change of the prediction in step `at`, from those slots of it that are `age` older by now. */
-      const change = (at: Step, age: number, wanted: number, used: Moments, end: readonly Support[]) => {
+      /** What the prediction's change adds to this step or the one before. */
+      const change = (at: Step, { predictions, moments }: Rule, end: readonly Support[] = []) => {
+        // Slots are older by this than they were at the step's start.
+        const age = index - at.index;
         const from = sigma(at.index);
         const kernel = kernelOf(from, sigma(at.index + 1), tau(from));
         // The first node is no support if lambda is infinite there.
-        const count = Math.min(wanted, most(at), at.index + 1 - Number(isSingular(sigma(0))));
+        const count = Math.min(predictions, most(at), at.index + 1 - Number(isSingular(sigma(0))));
         const supports = Array.from({ length: Math.max(0, count - 1) }, (_, i): Support => [
           (logSnr(sigma(at.index - i - 1)) - logSnr(from)) / kernel.unit,
           dataSlot(i + 1 + age),
         ]).concat(end);
         const first = age === 0 ? predicted(index) : dataSlot(age);
-        return changeOfData(first, { supports, moments: used(supports.length, kernel), kernel });
+        return changeOfData(first, { supports, moments: moments(supports.length, kernel), kernel });
       };
 
       let sample: Combination = { sample: 1 };
       if (index > 0 && corrector?.corrects(index - 1)) {
-        const end: Support = [1, predicted(index)];
-        const correction = change(stepOf(grid, index - 1), 1, corrector.predictions, corrector.moments, [end]);
+        const correction = change(stepOf(grid, index - 1), corrector, [[1, predicted(index)]]);
         if (correction !== undefined) sample = weightedSum([1, { held: 1 }], [1, correction]);
       }
       const { retained, gain, drift, noise } = exponentialStep(sigma(index), sigma(index + 1), tau(sigma(index)));
@@ -92,7 +93,7 @@ export function exponentialMultistep({
       return evaluateOnce(step, {
         draws: stochastic,
         slots: {
-          sample: weightedSum([1, held], [1, change(step, 0, predictions, moments, []) ?? {}]),
+          sample: weightedSum([1, held], [1, change(step, predictor) ?? {}]),
           ...(corrector && { held }),
           ...agedData(predicted(index), Math.min(depth, index + 1)),
         },

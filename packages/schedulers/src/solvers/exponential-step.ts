@@ -10,7 +10,7 @@ export const isSingular = (sigma: number): boolean => sigma === 0 || sigma === 1
 export interface Kernel {
   readonly unit: number;
   readonly scale: number;
-  /** u = 1 seen in the kernel's own exponent: what the moments depend on. */
+  /** The kernel's exponent over all of u, on which the moments depend. */
   readonly z: number;
   moment(k: number): number;
 }

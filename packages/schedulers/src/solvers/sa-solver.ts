@@ -1,4 +1,4 @@
-import { requireInteger } from '@latte-flow/core';
+import { requireFinite, requireInteger } from '@latte-flow/core';
 
 import { exponentialMultistep, fewerAtEnd, type Moments } from './exponential-multistep.ts';
 import { exactMoments } from './exponential-step.ts';
@@ -20,7 +20,7 @@ export interface SASolverOptions {
  * Adams-Moulton corrector, one evaluation and one draw a step; the corrector takes the noise of the step it corrects. Where
  * one difference of predictions is weighted, half the step takes the place of its exact integral, as upstream. Grids of
  * sigmas or times, from noise to data.
- * @throws LatteFlowError `invalid-argument` for an order other than 1, 2, 3, 4.
+ * @throws LatteFlowError `invalid-argument` for an order other than 1, 2, 3, 4; in a step for a tau that is not finite and >= 0.
  */
 export function saSolver({
   predictorOrder = 2,
@@ -34,11 +34,10 @@ export function saSolver({
   return exponentialMultistep({
     name: 'sa-solver',
     order: Math.min(predictorOrder + 1, correctorOrder),
-    predictions: predictorOrder,
     stochastic: true,
-    tau,
+    tau: (sigma) => requireFinite('saSolver', 'tau(sigma)', tau(sigma), { min: 0 }),
     most: (step) => fewerAtEnd(step, lowerOrderFinal),
-    moments,
+    predictor: { predictions: predictorOrder, moments },
     corrector: {
       predictions: Math.max(1, correctorOrder - 1),
       moments: correctorOrder === 1 ? (_, { moment }) => [moment(0)] : moments,

@@ -35,9 +35,8 @@ export function uniPC({
   return exponentialMultistep({
     name: 'uni-pc',
     order: order + Number(disableCorrector !== true && disableCorrector.length === 0),
-    predictions: order,
     most: (step) => fewerAtEnd(step, lowerOrderFinal),
-    moments,
+    predictor: { predictions: order, moments },
     corrector:
       disableCorrector === true
         ? undefined
