@@ -37,7 +37,7 @@ export function flowMatchSigmas(
   if (custom !== undefined) customSigmas(custom);
   const base = custom ?? linspace(end(1), end(1 / trained), count);
   const shifted = base.map((sigma) => shiftSigma(sigma, factor));
-  const stretchedOnes = settings.shift_terminal ? stretched(shifted, settings.shift_terminal) : shifted;
+  const stretchedOnes = settings.shift_terminal ? stretched(where, shifted, settings.shift_terminal) : shifted;
   const [max, min] = [settings.sigma_max ?? stretchedOnes[0]!, settings.sigma_min ?? stretchedOnes.at(-1)!];
   return spacingOf(settings)?.(count, { max, min }) ?? stretchedOnes;
 }

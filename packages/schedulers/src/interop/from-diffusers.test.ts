@@ -36,6 +36,11 @@ describe('configs', () => {
     [named('DPMSolverMultistepScheduler', { ...flow, use_lu_lambdas: true }), /use_lu_lambdas false, got true/],
     [named('UniPCMultistepScheduler', { ...flow, predict_x0: false }), /predict_x0 true/],
     [named('SASolverScheduler', { ...flow, thresholding: true }), /thresholding false, got true. Set it to false/],
+    [
+      named('UniPCMultistepScheduler', { ...flow, disable_corrector: true as never }),
+      /disable_corrector to be a list, got true/,
+    ],
+    [named('FlowMatchEulerDiscreteScheduler', { shift_terminal: 1 }), /terminal to be a finite number in/],
     [named('SCMScheduler', { prediction_type: 'epsilon' }), /prediction_type to be one of trigflow/],
   ])('%j is refused', (json, message) => {
     expect(() => fromDiffusersConfig(json).schedule({ steps: 2 })).toThrow(message);

@@ -1,4 +1,4 @@
-import { requireFinite, requireInteger, requireOneOf, requirePositive } from '@latte-flow/core';
+import { requireInteger, requireOneOf, requirePositive } from '@latte-flow/core';
 
 import { customSigmas } from '../sigmas/custom.ts';
 import { shiftOfMu, shiftSigma } from '../sigmas/shift.ts';
@@ -43,7 +43,7 @@ export function multistepSchedule(
     if (custom !== undefined) customSigmas(custom);
     const shifted = (custom ?? ramp.slice(0, -1)).map((sigma) => shiftSigma(sigma, shift));
     const terminal = settings.shift_terminal;
-    const whole = terminal ? stretched(shifted, requireFinite(where, 'shift_terminal', terminal, { max: 1 })) : shifted;
+    const whole = terminal ? stretched(where, shifted, terminal) : shifted;
     // Keeps lambda finite at the noise, as upstream.
     open = whole.map((sigma, i) => (i === 0 && Math.abs(sigma - 1) < 1e-6 ? sigma - 1e-6 : sigma));
   } else {

@@ -23,6 +23,8 @@ export interface CompleteConfig {
 
 const metadata = new Set(['_class_name', '_diffusers_version']);
 
+const kindOf = (value: unknown) => (Array.isArray(value) ? 'list' : typeof value);
+
 /** Adds the defaults of the class, and tells apart what is known. Refuses values of the wrong type. */
 export function completeConfig(where: string, json: SchedulerConfig): CompleteConfig {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
@@ -41,13 +43,13 @@ export function completeConfig(where: string, json: SchedulerConfig): CompleteCo
   const given = Object.entries(json).filter(([key, value]) => value !== null && !metadata.has(key));
   const mine = given.filter(([key]) => Object.hasOwn(known, key));
   for (const [key, value] of mine) {
-    const type = typeof known[key];
-    if (type !== 'object' && type !== 'string' && (typeof value !== type || Number.isNaN(value))) {
+    const type = kindOf(known[key]);
+    if (type !== 'object' && type !== 'string' && (kindOf(value) !== type || Number.isNaN(value))) {
       refuseArgument({
         where,
         expected: `${key} to be a ${type}`,
         got: describeValue(value),
-        remedy: `Correct it in the config, the default is ${String(known[key])}.`,
+        remedy: `Correct it in the config, the default is ${JSON.stringify(known[key])}.`,
         data: { key },
       });
     }

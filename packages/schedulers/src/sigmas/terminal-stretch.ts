@@ -3,7 +3,8 @@ import { requireFinite } from '@latte-flow/core';
 import { requireNodes } from './nodes.ts';
 
 /** 1 - z / (z_last / (1 - terminal)) with z = 1 - sigma, for the nodes before a closing 0. */
-export function stretched(sigmas: readonly number[], terminal: number): readonly number[] {
+export function stretched(where: string, sigmas: readonly number[], terminal: number): readonly number[] {
+  requireFinite(where, 'terminal', terminal, { min: 0, max: 1 - Number.EPSILON });
   const last = sigmas.at(-1)!;
   // The stretch keeps sigma 1 in place: where the last node is 1, it is the only one, and nothing is left to stretch.
   return last === 1 ? sigmas : sigmas.map((sigma) => 1 - (1 - sigma) / ((1 - last) / (1 - terminal)));
@@ -15,8 +16,10 @@ export function stretched(sigmas: readonly number[], terminal: number): readonly
  * @throws LatteFlowError `invalid-argument` unless `terminal` is in [0, 1), or for a bad grid.
  */
 export function stretchToTerminal(sigmas: readonly number[], terminal: number): readonly number[] {
-  requireFinite('stretchToTerminal', 'terminal', terminal, { min: 0, max: 1 - Number.EPSILON });
   requireNodes('stretchToTerminal', 'sigmas', sigmas);
   const closed = sigmas.at(-1) === 0;
-  return Object.freeze([...stretched(closed ? sigmas.slice(0, -1) : sigmas, terminal), ...(closed ? [0] : [])]);
+  return Object.freeze([
+    ...stretched('stretchToTerminal', closed ? sigmas.slice(0, -1) : sigmas, terminal),
+    ...(closed ? [0] : []),
+  ]);
 }
