@@ -2,6 +2,9 @@ import { libraryPreset } from '../../tooling/tsup/preset.ts';
 
 export default libraryPreset({
   index: 'src/index.ts',
+  couplings: 'src/couplings/index.ts',
+  discrete: 'src/discrete/index.ts',
   dop853: 'src/solvers/dop853.ts',
+  likelihood: 'src/likelihood/index.ts',
   tfjs: 'src/tfjs/index.ts',
 });

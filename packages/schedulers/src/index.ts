@@ -5,36 +5,10 @@ export type { DiffusersScheduler } from './interop/from-diffusers.ts';
 export type { DiffusersSchedule, ScheduleOptions } from './interop/schedule.ts';
 export type { DiffusersWarning, SchedulerConfig } from './interop/scheduler-config.ts';
 export { toDiffusersConfig } from './interop/to-diffusers.ts';
-export { assignPairs, exactPlan } from './couplings/assignment.ts';
-export {
-  cosineMatcher,
-  linearMatcher,
-  matchPair,
-  schroedingerBridgeMatcher,
-  targetMatcher,
-} from './couplings/conditional-matcher.ts';
-export type { ConditionalMatcher, ConditionalPair, MatcherOptions } from './couplings/conditional-matcher.ts';
-export { schroedingerBridgePlan, sinkhornPlan } from './couplings/sinkhorn.ts';
-export type { SinkhornOptions, SinkhornPlan } from './couplings/sinkhorn.ts';
-export { drawPairs, independentPlan, squaredDistances, transportCost } from './couplings/transport-plan.ts';
-export type { CostMatrix, Pairs, Sizes, TransportPlan } from './couplings/transport-plan.ts';
-export { exactDivergence, hutchinsonDivergence } from './likelihood/divergence.ts';
-export type {
-  Divergence,
-  DivergenceField,
-  FieldPoint,
-  HutchinsonOptions,
-  VectorJacobianProduct,
-} from './likelihood/divergence.ts';
-export { logLikelihood } from './likelihood/log-likelihood.ts';
-export type { LogLikelihood, LogLikelihoodOptions } from './likelihood/log-likelihood.ts';
-export { standardNormalLogDensity } from './likelihood/standard-normal.ts';
 export { conversionCoefficients, convertPrediction } from './paths/conversion.ts';
 export type { Conversion, Prediction } from './paths/conversion.ts';
 export { cosinePath, trigFlowPath } from './paths/cosine.ts';
 export type { TrigFlowOptions } from './paths/cosine.ts';
-export { generalizedKl, mixTokens, tokenEulerStep, tokenVelocity } from './paths/discrete-mixture.ts';
-export type { TokenPrediction, Tokens } from './paths/discrete-mixture.ts';
 export { addNoise, blendInpaint } from './paths/inpaint.ts';
 export type { Inpaint, NoisedTo } from './paths/inpaint.ts';
 export { interpolate, targetVelocity } from './paths/interpolation.ts';
@@ -103,8 +77,6 @@ export { stepOf } from './solvers/solver.ts';
 export type { Combination, Instruction, Memory, Solver, Step, Verdict } from './solvers/solver.ts';
 export { stepperOf } from './solvers/stepper.ts';
 export type { Evaluation, NoiseSource, Slots, SolverState, Stepper } from './solvers/stepper.ts';
-export { transitionLogProbability } from './solvers/transition-log-probability.ts';
-export type { Transition } from './solvers/transition-log-probability.ts';
 export { uniPC } from './solvers/uni-pc.ts';
 export type { UniPCOptions } from './solvers/uni-pc.ts';
 export { adaptiveProjectedGuidance } from './guidance/adaptive-projected.ts';

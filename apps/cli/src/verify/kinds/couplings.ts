@@ -1,8 +1,8 @@
+import { interpolate } from '@latte-flow/schedulers';
 import {
   assignPairs,
   cosineMatcher,
   exactPlan,
-  interpolate,
   linearMatcher,
   matchPair,
   schroedingerBridgeMatcher,
@@ -13,7 +13,7 @@ import {
   type ConditionalMatcher,
   type CostMatrix,
   type TransportPlan,
-} from '@latte-flow/schedulers';
+} from '@latte-flow/schedulers/couplings';
 
 import { list, type Quantity } from '../compare.ts';
 import type { Fixture, Json } from '../discover.ts';

@@ -1,4 +1,4 @@
-import { exactDivergence, logLikelihood } from '@latte-flow/schedulers';
+import { exactDivergence, logLikelihood } from '@latte-flow/schedulers/likelihood';
 import { dop853 } from '@latte-flow/schedulers/dop853';
 
 import { list } from '../compare.ts';

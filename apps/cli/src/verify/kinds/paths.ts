@@ -1,15 +1,14 @@
 import {
   conversionCoefficients,
   convertPrediction,
-  generalizedKl,
   interpolate,
   targetVelocity,
-  tokenVelocity,
   transformVelocity,
   type Path,
   type PathEnds,
   type Prediction,
 } from '@latte-flow/schedulers';
+import { generalizedKl, tokenVelocity } from '@latte-flow/schedulers/discrete';
 
 import { list, type Quantity } from '../compare.ts';
 import type { Fixture, Json } from '../discover.ts';

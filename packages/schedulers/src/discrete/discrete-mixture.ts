@@ -1,8 +1,8 @@
 import { refuseArgument, requireFinite, requireInteger } from '@latte-flow/core';
 
 import { type FloatArray, requireLength } from '../solvers/float-arrays.ts';
-import { logSumExp } from './log-sum-exp.ts';
-import { type Path, refuseTime } from './path.ts';
+import { logSumExp } from '../paths/log-sum-exp.ts';
+import { type Path, refuseTime } from '../paths/path.ts';
 
 /** Tokens: integers in [0, V). */
 export type Tokens = ArrayLike<number>;

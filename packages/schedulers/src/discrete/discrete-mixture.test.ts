@@ -2,10 +2,10 @@ import { uniformNoise } from '@latte-flow/core';
 import { describe, expect, test } from 'vitest';
 
 import { flatNumbers, relativeError, schedulerFixtures } from '../../../../tooling/test/scheduler-fixtures.ts';
-import { cosinePath } from './cosine.ts';
+import { cosinePath } from '../paths/cosine.ts';
 import { generalizedKl, mixTokens, tokenEulerStep, tokenVelocity } from './discrete-mixture.ts';
-import { linearPath } from './linear.ts';
-import { polynomialPath } from './polynomial.ts';
+import { linearPath } from '../paths/linear.ts';
+import { polynomialPath } from '../paths/polynomial.ts';
 
 const logits = new Float64Array([0.2, -1, 0.5, 1.5, 1, 0, -0.5, 0.3]);
 const tokens = [0, 3];
