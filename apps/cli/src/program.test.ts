@@ -112,7 +112,7 @@ describe('generate', () => {
     [['x', '--guidance', 'NaN'], 'expected --guidance to be a finite number'],
     [['x', '--guidance-rule', 'magic'], 'expected --guidance-rule to be one of cfg, cfg-zero-star, apg, mambo-g, tcfg'],
     [['x', '--guidance-interval', '0.2'], 'expected --guidance-interval START,STOP to be a finite number in [0, 1]'],
-    [['x', '--guidance-interval', '0.8,0.2'], 'expected steps to be [low, high], got [0.8, 0.2]'],
+    [['x', '--guidance-interval', '0.8,0.2'], 'expected steps[1] to be a finite number in [0.8, 1], got 0.2'],
     [['x', '--guidance-rescale', '2'], 'expected --guidance-rescale to be a finite number in [0, 1], got 2'],
     [['x', '--solver', 'rk9'], 'Choose one of euler, heun'],
     [['x', '--device', 'tpu'], 'Choose one of auto, webgpu, wasm, cpu'],

@@ -1,4 +1,4 @@
-import { describeValue, refuseArgument, requireFinite, requireInteger } from '@latte-flow/core';
+import { requireFinite, requireInteger } from '@latte-flow/core';
 
 import { unguided } from './contrast.ts';
 import type { Guidance, GuidancePoint } from './guidance.ts';
@@ -37,16 +37,8 @@ export function guidanceInterval(guidance: Guidance, { steps, sigmas }: Interval
 }
 
 export function requireRange(where: string, name: string, range: GuidanceRange | undefined): GuidanceRange {
-  const [low, high] = range ?? [];
-  requireFinite(where, `${name}[0]`, low, { min: 0, max: 1 });
-  if (requireFinite(where, `${name}[1]`, high, { min: 0, max: 1 }) >= low!) return range!;
-  return refuseArgument({
-    where,
-    expected: `${name} to be [low, high]`,
-    got: describeValue(range),
-    remedy: 'Swap the two.',
-    data: { [name]: range },
-  });
+  const min = requireFinite(where, `${name}[0]`, range?.[0], { min: 0, max: 1 });
+  return [min, requireFinite(where, `${name}[1]`, range?.[1], { min, max: 1 })];
 }
 
 /** `strict` leaves out the first step. */

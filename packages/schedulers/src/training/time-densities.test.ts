@@ -211,7 +211,7 @@ test.each<[() => unknown, RegExp]>([
   [() => edmSkewedDensity({ std: 0 }), /std/],
   [() => edmSkewedDensity({ min: -1 }), /min to be a finite number in \[0, 1\]/],
   [() => shiftedDensity(uniformDensity, 0), /shiftedDensity: expected shift to be a finite number > 0, got 0/],
-  [() => affineDensity(uniformDensity, { scale: 0.9, offset: 0.2 }), /scale \+ offset <= 1/],
+  [() => affineDensity(uniformDensity, { scale: 0.9, offset: 0.2 }), /scale \+ offset to be a finite number <= 1, got 1.1/],
   [() => affineDensity(uniformDensity, { scale: -1, offset: 1 }), /scale/],
   [() => diffusersTime('half' as never, { draw: 0 }), /scheme to be one of none, sigma_sqrt, cosmap, logit_normal, mode/],
   [() => diffusersTime('mode', { draw: 1.5 }), /draw to be a finite number in \[0, 1\]/],
