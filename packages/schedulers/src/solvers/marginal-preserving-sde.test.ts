@@ -176,7 +176,12 @@ describe('bad input', () => {
   });
 
   test.each<[string, MarginalPreservingSdeOptions, object, RegExp]>([
-    ['sbdm at the noise', { diffusion: 'sbdm' }, { times: [0, 1] }, /sbdm on the linear path at t = 0.*Stop short/],
+    [
+      'sbdm at the noise',
+      { diffusion: 'sbdm' },
+      { times: [0, 0.5, 1] },
+      /sbdm on the linear path at t = 0.*Stop short/,
+    ],
     [
       'constant at the data',
       { diffusion: 'constant', method: 'heun', lastStep: 'none' },
