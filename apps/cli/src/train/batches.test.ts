@@ -2,7 +2,7 @@ import { mkdtemp, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { drawTimes } from '@latte-flow/schedulers';
+import { drawTimes } from '@latte-flow/schedulers/training';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { writeTinyTraining, type TinyTraining } from '../../../../test/models/tiny-training.ts';

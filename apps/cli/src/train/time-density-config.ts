@@ -10,7 +10,7 @@ import {
   shiftedDensity,
   uniformDensity,
   type TimeDensity,
-} from '@latte-flow/schedulers';
+} from '@latte-flow/schedulers/training';
 
 /** A density of training times as plain data, which threads can be handed. */
 export interface TimeDensityConfig {

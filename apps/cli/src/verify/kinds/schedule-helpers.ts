@@ -1,5 +1,4 @@
 import {
-  betaDensity,
   betaSigmas,
   calculateShift,
   exponentialSigmas,
@@ -11,6 +10,7 @@ import {
   startOfStrength,
   stretchToTerminal,
 } from '@latte-flow/schedulers';
+import { betaDensity } from '@latte-flow/schedulers/training';
 
 import { list } from '../compare.ts';
 import type { Fixture, Json } from '../discover.ts';

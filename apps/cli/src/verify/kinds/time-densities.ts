@@ -1,3 +1,4 @@
+import { linearPath, shiftSigmas, uniformSigmas } from '@latte-flow/schedulers';
 import {
   affineDensity,
   betaDensity,
@@ -6,19 +7,16 @@ import {
   diffusersTimestepIndex,
   drawTimes,
   edmSkewedDensity,
-  linearPath,
   logitNormalDensity,
   lossWeight,
   modeDensity,
   noiseLossWeight,
   normalCdf,
   shiftedDensity,
-  shiftSigmas,
   uniformDensity,
-  uniformSigmas,
   type DiffusersScheme,
   type TimeDensity,
-} from '@latte-flow/schedulers';
+} from '@latte-flow/schedulers/training';
 
 import { list } from '../compare.ts';
 import type { Fixture, Json } from '../discover.ts';

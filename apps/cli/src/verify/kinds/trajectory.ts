@@ -1,17 +1,12 @@
 import { describeValue } from '@latte-flow/core';
+import { dopri5, type FloatArray, floatArrays, integrate, type NoiseSource, stepperOf } from '@latte-flow/schedulers';
 import {
   type DiffusersCompat,
   type DiffusersSchedule,
-  dopri5,
-  type FloatArray,
-  floatArrays,
   fromDiffusersConfig,
-  integrate,
-  type NoiseSource,
   type ScheduleOptions,
   type SchedulerConfig,
-  stepperOf,
-} from '@latte-flow/schedulers';
+} from '@latte-flow/schedulers/diffusers';
 
 import { list } from '../compare.ts';
 import type { Fixture, Json } from '../discover.ts';

@@ -1,0 +1,16 @@
+export type { DiffusersDrawOptions, DiffusersScheme } from './diffusers-draws.ts';
+export type { DrawOptions, Interval, TimeDensity } from './time-density.ts';
+export type { EdmSkewedOptions } from './edm-skewed.ts';
+export type { LogitNormalOptions } from './logit-normal.ts';
+export { affineDensity, reversedDensity, shiftedDensity } from './transformed-density.ts';
+export { betaDensity } from './beta.ts';
+export { cosmapDensity } from './cosmap.ts';
+export { diffusersTime, diffusersTimestepIndex } from './diffusers-draws.ts';
+export { drawTimes, restrictDensity } from './time-density.ts';
+export { edmSkewedDensity } from './edm-skewed.ts';
+export { logitNormalDensity } from './logit-normal.ts';
+export { lossWeight, noiseLossWeight } from './loss-weights.ts';
+export { modeDensity } from './mode.ts';
+export { normalCdf } from './normal-distribution.ts';
+export { trainingTarget } from './training-target.ts';
+export { uniformDensity } from './uniform-density.ts';
