@@ -1,8 +1,8 @@
 import { refuseArgument } from '@latte-flow/core';
 
-import { combineArrays, type FloatArray } from './float-arrays.ts';
-import { gridOf, type GridOption } from './grid.ts';
-import { type Combination, type Solver, stepOf } from './solver.ts';
+import { combineArrays, type FloatArray } from '../solvers/float-arrays.ts';
+import { gridOf, type GridOption } from '../solvers/grid.ts';
+import { type Combination, type Solver, stepOf } from '../solvers/solver.ts';
 
 /** A step that a stochastic solver took, under the grid it was taken on. */
 export interface Transition extends GridOption {

@@ -1,12 +1,12 @@
 import { seededStepNoise } from '@latte-flow/core';
 import { describe, expect, test } from 'vitest';
 
-import { ancestralEuler } from './ancestral-euler.ts';
-import { euler } from './euler.ts';
-import { type FloatArray, floatArrays } from './float-arrays.ts';
-import { lcm } from './lcm.ts';
-import { marginalPreservingSde } from './marginal-preserving-sde.ts';
-import { stepperOf } from './stepper.ts';
+import { ancestralEuler } from '../solvers/ancestral-euler.ts';
+import { euler } from '../solvers/euler.ts';
+import { type FloatArray, floatArrays } from '../solvers/float-arrays.ts';
+import { lcm } from '../solvers/lcm.ts';
+import { marginalPreservingSde } from '../solvers/marginal-preserving-sde.ts';
+import { stepperOf } from '../solvers/stepper.ts';
 import { transitionLogProbability } from './transition-log-probability.ts';
 
 const noise = seededStepNoise({ seed: 3 });
