@@ -6,6 +6,7 @@ export default libraryPreset({
   diffusers: 'src/interop/index.ts',
   discrete: 'src/discrete/index.ts',
   dop853: 'src/solvers/dop853.ts',
+  guidance: 'src/guidance/index.ts',
   likelihood: 'src/likelihood/index.ts',
   tfjs: 'src/tfjs/index.ts',
   training: 'src/training/index.ts',

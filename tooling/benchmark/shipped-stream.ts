@@ -2,7 +2,8 @@ import { normalNoise } from '@latte-flow/core';
 import { groupOfTime } from '@latte-flow/expert-router';
 import { disposeContext, LatteFlow, predictVelocity } from '@latte-flow/model';
 import { bootBackend, type DeviceOption } from '@latte-flow/runtime';
-import { classifierFreeGuidance, rk4, type Solver } from '@latte-flow/schedulers';
+import { rk4, type Solver } from '@latte-flow/schedulers';
+import { classifierFreeGuidance } from '@latte-flow/schedulers/guidance';
 import { guideTensors, integrateTensors } from '@latte-flow/schedulers/tfjs';
 import { tensor, tidy, type Tensor } from '@tensorflow/tfjs-core';
 

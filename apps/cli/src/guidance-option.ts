@@ -8,7 +8,7 @@ import {
   rescaledGuidance,
   tangentialGuidance,
   type Guidance,
-} from '@latte-flow/schedulers';
+} from '@latte-flow/schedulers/guidance';
 
 import { finiteOption, type CommandName } from './options.ts';
 

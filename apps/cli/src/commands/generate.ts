@@ -4,7 +4,8 @@ import { writeFile } from '@latte-flow/checkpoint/node';
 import { describeValue, refuseArgument, requireOneOf, throwIfAborted } from '@latte-flow/core';
 import { generateImages, type GenerateResult } from '@latte-flow/model';
 import type { DeviceOption } from '@latte-flow/runtime';
-import { solverNames, type Guidance, type SolverName } from '@latte-flow/schedulers';
+import { solverNames, type SolverName } from '@latte-flow/schedulers';
+import { type Guidance } from '@latte-flow/schedulers/guidance';
 import { Command } from 'commander';
 
 import { generationDefaults as defaults } from '../generation-defaults.ts';

@@ -1,16 +1,14 @@
 import { LatteFlowError, normalNoise, seededStepNoise, type Progress } from '@latte-flow/core';
 import { bootBackend } from '@latte-flow/runtime';
+import { integrate, solverByName, solverNames } from '@latte-flow/schedulers';
 import {
   adaptiveProjectedGuidance,
   autoguidance,
   cfgZeroStarGuidance,
   classifierFreeGuidance,
   guidanceInterval,
-  integrate,
   rescaledGuidance,
-  solverByName,
-  solverNames,
-} from '@latte-flow/schedulers';
+} from '@latte-flow/schedulers/guidance';
 import { memory, tensor } from '@tensorflow/tfjs-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 

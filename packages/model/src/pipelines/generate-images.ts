@@ -11,15 +11,8 @@ import {
 } from '@latte-flow/core';
 import { planSampling, type SamplingPlan } from '@latte-flow/expert-router';
 import { TensorOwner } from '@latte-flow/runtime';
-import {
-  branchesAt,
-  classifierFreeGuidance,
-  solverByName,
-  timesOfSigmas,
-  uniformSigmas,
-  type Guidance,
-  type NoiseSource,
-} from '@latte-flow/schedulers';
+import { solverByName, timesOfSigmas, uniformSigmas, type NoiseSource } from '@latte-flow/schedulers';
+import { branchesAt, classifierFreeGuidance, type Guidance } from '@latte-flow/schedulers/guidance';
 import { integrateTensors } from '@latte-flow/schedulers/tfjs';
 import { tensor, type Tensor } from '@tensorflow/tfjs-core';
 

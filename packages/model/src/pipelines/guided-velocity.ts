@@ -1,5 +1,5 @@
 import type { SamplingPlan } from '@latte-flow/expert-router';
-import type { Branch, Guidance } from '@latte-flow/schedulers';
+import type { Branch, Guidance } from '@latte-flow/schedulers/guidance';
 import { guideTensorsWithState } from '@latte-flow/schedulers/tfjs';
 import { concat, split, type Tensor, tidy } from '@tensorflow/tfjs-core';
 

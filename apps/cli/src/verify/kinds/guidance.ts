@@ -14,7 +14,7 @@ import {
   tangentialGuidance,
   type Branch,
   type Guidance,
-} from '@latte-flow/schedulers';
+} from '@latte-flow/schedulers/guidance';
 
 import { list } from '../compare.ts';
 import type { Fixture, Json } from '../discover.ts';

@@ -1,7 +1,8 @@
 import { LatteFlowError } from '@latte-flow/core';
 import { expertGroups, planSampling } from '@latte-flow/expert-router';
 import { predictVelocity, type PromptContext } from '@latte-flow/model';
-import { branchesAt, type Branch, classifierFreeGuidance, euler } from '@latte-flow/schedulers';
+import { euler } from '@latte-flow/schedulers';
+import { branchesAt, type Branch, classifierFreeGuidance } from '@latte-flow/schedulers/guidance';
 import { guideTensors, integrateTensors } from '@latte-flow/schedulers/tfjs';
 import { tidy, type Tensor } from '@tensorflow/tfjs-core';
 
