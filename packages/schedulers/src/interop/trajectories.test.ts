@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 
 import { flatNumbers, relativeError, schedulerFixtures } from '../../../../tooling/test/scheduler-fixtures.ts';
-import { integrate } from '../solvers/integrate.ts';
+import { floatArrays } from '../solvers/float-arrays.ts';
+import { stepperOf } from '../solvers/stepper.ts';
 import type { DiffusersCompat } from './compat.ts';
 import { fromDiffusersConfig } from './from-diffusers.ts';
 import type { SchedulerConfig } from './scheduler-config.ts';
@@ -56,7 +57,7 @@ function scheduleOf({ config, compat, calls, set_timesteps, begin_index, step_kw
 
 const fixtures = schedulerFixtures<Trajectory>('trajectory');
 
-test.each(fixtures)('$title', async ({ content }) => {
+test.each(fixtures)('$title', ({ content }) => {
   const { source, expected, tolerance, model, noise } = content;
   expect(model.formula).toBe(formula);
   const { sigmas, timesteps, grid, solver, conditioning } = scheduleOf(content);
@@ -69,20 +70,24 @@ test.each(fixtures)('$title', async ({ content }) => {
     if (reference.sigmas !== null) expect(relativeError(sigmas, reference.sigmas)).toBeLessThanOrEqual(bound);
     expect(relativeError(timesteps, reference.timesteps)).toBeLessThanOrEqual(bound);
     const initial = flatNumbers(reference.initial_sample);
-    const conditions: number[] = [];
-    const { sample, evaluations } = await integrate(solver, {
-      ...grid,
-      sample: precision === 'f64' ? initial : Float32Array.from(initial),
+    const stepper = stepperOf(solver, {
+      arithmetic: floatArrays,
       noise: noise === null ? undefined : (step) => flatNumbers(noise.draws[stride * step]),
-      velocity(x, _, evaluation) {
-        const { sigma } = conditioning(evaluation);
-        conditions.push(sigma);
-        return x.map((value) => sign * network(value, sigma));
-      },
     });
-    expect(evaluations).toBe(reference.trajectory.length);
-    expect(relativeError(conditions, reference.model_sigma)).toBeLessThanOrEqual(bound);
-    expect(relativeError(sample, flatNumbers(reference.trajectory.at(-1)))).toBeLessThanOrEqual(bound);
+    let state = stepper.begin({ ...grid, sample: precision === 'f64' ? initial : Float32Array.from(initial) });
+    // One call of upstream's `step()` is one evaluation here.
+    for (const [call, after] of reference.trajectory.entries()) {
+      const label = `${precision}, call ${call}`;
+      const { sigma } = conditioning(state.request!);
+      expect(relativeError([sigma], [reference.model_sigma[call]!]), label).toBeLessThanOrEqual(bound);
+      state = stepper.advance(
+        state,
+        state.request!.sample.map((x) => sign * network(x, sigma)),
+      );
+      const sample = state.request?.sample ?? state.slots.sample;
+      expect(relativeError(sample, flatNumbers(after)), label).toBeLessThanOrEqual(bound);
+    }
+    expect(state.request).toBeUndefined();
   }
 });
 
