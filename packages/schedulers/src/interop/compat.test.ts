@@ -42,6 +42,9 @@ describe('defaults do what the classes were meant to do', () => {
       expect(upstream.timesteps[1]).toBe(954);
       expect(upstream.sigmas.at(-1)).toBe(upstream.sigmas.at(-2));
       expect(upstream.grid.sigmas).toHaveLength(8);
+      for (const options of [{ steps: 1 }, { steps: 8, beginIndex: 7 }]) {
+        expect(() => held.schedule(options)).toThrow(/expected a step between two sigmas, got the repeated last sigma/);
+      }
     }
   });
 

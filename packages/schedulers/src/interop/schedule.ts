@@ -124,6 +124,14 @@ export function begun(stored: StoredSchedule, { strength, beginIndex }: Schedule
     },
   );
   const held = nodes.at(-1) === nodes.at(-2);
+  if (held && begin === steps - 1) {
+    refuseArgument({
+      where,
+      expected: 'a step between two sigmas',
+      got: `the repeated last sigma ${nodes.at(-1)} alone`,
+      remedy: 'Take more steps, or begin earlier.',
+    });
+  }
   const run = gridOf(where, { [convention]: nodes.slice(begin, held ? -1 : undefined) });
   const solver = stored.solver(begin);
   return {
