@@ -61,13 +61,15 @@ function optionsOf(content: Json): ScheduleOptions {
   return Object.fromEntries(Object.entries(options).filter(([name, value]) => value !== null || isAngle(name)));
 }
 
-/** The draws in the order of their use. Upstream's Heun draws at both of its stages, and uses the first. */
-function noiseOf({ noise, source }: Json): NoiseSource | undefined {
-  const draws = objectOf(noise)['draws'];
-  if (!Array.isArray(draws)) return undefined;
+/**
+ * The draws in the order of their use. Upstream's Heun draws at both of its stages, and uses the first. A file without draws
+ * may be of a stochastic solver that needs none in it.
+ */
+function noiseOf({ noise, source }: Json): NoiseSource {
+  const { draws } = objectOf(noise);
   let used = 0;
   const isHeun = objectOf(source)['class'] === 'FlowMatchHeunDiscreteScheduler';
-  return (step) => numbersOf(draws[isHeun ? 2 * used++ : step], 'draws');
+  return (step) => numbersOf(Array.isArray(draws) ? draws[isHeun ? 2 * used++ : step] : undefined, 'draws');
 }
 
 /** One run, entry by entry as upstream's `step()` is called. */
@@ -79,7 +81,7 @@ interface Run {
 
 function runOf(
   { solver, grid, conditioning }: DiffusersSchedule,
-  { sample, noise, sign }: { readonly sample: FloatArray; readonly noise?: NoiseSource; readonly sign: 1 | -1 },
+  { sample, noise, sign }: { readonly sample: FloatArray; readonly noise: NoiseSource; readonly sign: 1 | -1 },
 ): Run {
   const stepper = stepperOf(solver, { arithmetic: floatArrays, noise });
   const run: Run = { arguments: [], outputs: [], samples: [] };
