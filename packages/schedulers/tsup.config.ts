@@ -3,7 +3,7 @@ import { libraryPreset } from '../../tooling/tsup/preset.ts';
 export default libraryPreset({
   index: 'src/index.ts',
   couplings: 'src/couplings/index.ts',
-  diffusers: 'src/interop/index.ts',
+  diffusers: 'src/diffusers/index.ts',
   discrete: 'src/discrete/index.ts',
   dop853: 'src/solvers/dop853.ts',
   guidance: 'src/guidance/index.ts',

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { flatNumbers, relativeError, schedulerFixtures } from '../../../../tooling/test/scheduler-fixtures.ts';
-import { heldTerminal } from '../interop/held-terminal.ts';
+import { heldTerminal } from '../diffusers/held-terminal.ts';
 import { deis } from './deis.ts';
 import { dpmSolverMultistep } from './dpm-solver-multistep.ts';
 import { dpmSolverSinglestep, singlestepOrders } from './dpm-solver-singlestep.ts';
