@@ -29,6 +29,6 @@ export const contenders: readonly Contender[] = [
   { label: 'UniPC 2', solver: uniPC({ order: 2 }), evaluationsPerStep: 1 },
   { label: 'UniPC 3', solver: uniPC({ order: 3 }), evaluationsPerStep: 1 },
   { label: 'DEIS 2', solver: deis({ order: 2 }), evaluationsPerStep: 1 },
-  { label: 'Bosh3, adaptive', adaptive: (rtol) => bosh3({ rtol, atol: rtol }) },
-  { label: 'Dopri5, adaptive', adaptive: (rtol) => dopri5({ rtol, atol: rtol }) },
+  { label: 'Bosh3, adaptive', adaptive: (rtol) => bosh3({ rtol, atol: rtol, restartAtNodes: true }) },
+  { label: 'Dopri5, adaptive', adaptive: (rtol) => dopri5({ rtol, atol: rtol, restartAtNodes: true }) },
 ];

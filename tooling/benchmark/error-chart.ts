@@ -45,7 +45,7 @@ function namesBeside(measurements: readonly Measurement[], solvers: readonly str
   const evaluations = Math.max(...measurements.map((run) => run.evaluations));
   const errors = measurements.map(({ error }) => Math.log(error));
   const [highest, lowest] = [Math.max(...errors), Math.min(...errors)];
-  const last = solvers.map((solver) => measurements.filter((run) => run.solver === solver).at(-1)!);
+  const last = solvers.map((solver) => measurements.findLast((run) => run.solver === solver)!);
   return last
     .toSorted((a, b) => b.error - a.error)
     .map(({ solver }, rank) => {

@@ -48,8 +48,11 @@ export function gaussianMixture({ shift }: { readonly shift: number }): Problem 
     boundaries: [0, 1],
     solve: (solver, times) => integrate(solver, { times, sample, velocity }),
     async reference() {
-      const solver = dopri5({ rtol: 1e-12, atol: 1e-12, maxSteps: 100_000 });
-      return (await integrate(solver, { times: [0, 1], sample, velocity })).sample;
+      const solved = async (tolerance: number) => {
+        const solver = dopri5({ rtol: tolerance, atol: tolerance, maxSteps: 100_000 });
+        return (await integrate(solver, { times: [0, 1], sample, velocity })).sample;
+      };
+      return { fine: await solved(1e-12), coarse: await solved(1e-11) };
     },
     dispose: () => undefined,
   };

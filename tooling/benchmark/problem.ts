@@ -12,8 +12,8 @@ export interface Problem {
   readonly boundaries: readonly number[];
   /** x(1) over a grid of times by a solver. */
   solve(solver: Solver, times: readonly number[]): Promise<Pick<Solution<ArrayLike<number>>, 'sample' | 'evaluations'>>;
-  /** x(1) to (nearly) all digits. */
-  reference(): Promise<ArrayLike<number>>;
+  /** x(1) by much more work, and by half as much: how far the two differ bounds what the errors mean. */
+  reference(): Promise<{ readonly fine: ArrayLike<number>; readonly coarse: ArrayLike<number> }>;
   dispose(): void;
 }
 

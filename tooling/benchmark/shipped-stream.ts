@@ -49,7 +49,10 @@ export async function shippedStream(
     times: uniformTimes,
     boundaries: model.groups.boundaries,
     solve,
-    reference: async () => (await solve(rk4(), uniformTimes(REFERENCE_STEPS))).sample,
+    async reference() {
+      const solved = async (steps: number) => (await solve(rk4(), uniformTimes(steps))).sample;
+      return { fine: await solved(REFERENCE_STEPS), coarse: await solved(REFERENCE_STEPS / 2) };
+    },
     dispose() {
       sample.dispose();
       Object.values(contexts).forEach(disposeContext);

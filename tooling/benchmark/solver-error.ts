@@ -40,8 +40,7 @@ async function* runsOf(contender: Contender, { budgets, boundaries, times, solve
   }
 }
 
-async function measure(problem: Problem): Promise<Measurement[]> {
-  const reference = await problem.reference();
+async function measure(problem: Problem, reference: ArrayLike<number>): Promise<Measurement[]> {
   const measurements: Measurement[] = [];
   for (const contender of contenders) {
     for await (const { sample, evaluations } of runsOf(contender, problem)) {
@@ -67,7 +66,8 @@ function bestOf(measurements: readonly Measurement[], budgets: readonly number[]
 
 const name = requireOneOf('solver-error', 'problem', process.argv[2] ?? 'analytic', Object.keys(problems));
 const problem = await problems[name as keyof typeof problems]();
-const measurements = await measure(problem);
+const { fine, coarse } = await problem.reference();
+const measurements = await measure(problem, fine);
 problem.dispose();
 
 await mkdir(OUT, { recursive: true });
@@ -76,6 +76,8 @@ const result = {
   command: `node_modules/node/bin/node --conditions=@latte-flow/source tooling/benchmark/solver-error.ts ${name}`,
   date: new Date().toISOString().slice(0, 10),
   node: process.version,
+  /** How far the reference is from one by half the work. */
+  reference_error: relativeError(coarse, fine),
   measurements,
 };
 await writeFile(join(OUT, `${name}.json`), `${JSON.stringify(result, undefined, 2)}\n`);
