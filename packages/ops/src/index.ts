@@ -7,7 +7,7 @@ export type {
   Visibility,
   VisibilityOptions,
 } from './attention/index.ts';
-export { gelu, quickGelu, silu } from './activation/index.ts';
+export { gelu, geluTanh, quickGelu, silu } from './activation/index.ts';
 export { softmaxCrossEntropy } from './cross-entropy/index.ts';
 export { embed } from './embedding/index.ts';
 export { layerNorm } from './layer-norm/index.ts';

@@ -1,4 +1,4 @@
-import { gelu, quickGelu, silu } from '../activation/index.ts';
+import { gelu, geluTanh, quickGelu, silu } from '../activation/index.ts';
 import { softmaxCrossEntropy } from '../cross-entropy/index.ts';
 import { embed } from '../embedding/index.ts';
 import { layerNorm } from '../layer-norm/index.ts';
@@ -79,6 +79,7 @@ const layerNormCases = [
 const activationCases = [
   { op: 'silu', run: silu, define: reference.silu },
   { op: 'gelu', run: gelu, define: reference.gelu },
+  { op: 'geluTanh', run: geluTanh, define: reference.geluTanh },
   { op: 'quickGelu', run: quickGelu, define: reference.quickGelu },
 ].flatMap(({ op, run, define }) =>
   SCALES.map((scale) =>

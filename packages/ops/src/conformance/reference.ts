@@ -50,6 +50,8 @@ export function erf(x: number): number {
 
 export const silu = (x: NdArray): NdArray => pointwise(x, (v) => v * sigmoid(v));
 export const gelu = (x: NdArray): NdArray => pointwise(x, (v) => (v / 2) * (1 + erf(v / Math.SQRT2)));
+export const geluTanh = (x: NdArray): NdArray =>
+  pointwise(x, (v) => (v / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))));
 export const quickGelu = (x: NdArray): NdArray => pointwise(x, (v) => v * sigmoid(1.702 * v));
 
 /** gate and up [..., I]. */

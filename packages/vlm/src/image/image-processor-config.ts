@@ -18,7 +18,7 @@ export interface ImageProcessorConfig {
 }
 
 /** Pillow's numbers of the filters. */
-const FILTERS: Readonly<Record<string, ResizeFilter>> = { 1: 'lanczos', 2: 'bilinear', 3: 'bicubic' };
+export const FILTERS: Readonly<Record<string, ResizeFilter>> = { 1: 'lanczos', 2: 'bilinear', 3: 'bicubic' };
 const CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073];
 const CLIP_STD = [0.26862954, 0.26130258, 0.27577711];
 

@@ -21,7 +21,11 @@ export function imageTokenCount(grid: PatchGrid, mergeSize: number): number {
 }
 
 /** The value of each byte after rescaling and normalising, a channel of 256 after the other; float32 as the reference. */
-function normalisedBytes({ rescaleFactor, mean, std }: ImageProcessorConfig): Float32Array {
+export function normalisedBytes({
+  rescaleFactor,
+  mean,
+  std,
+}: Pick<ImageProcessorConfig, 'rescaleFactor' | 'mean' | 'std'>): Float32Array {
   const table = new Float32Array(3 * 256);
   for (let channel = 0; channel < 3; channel++) {
     const centre = Math.fround(mean[channel]!);

@@ -13,4 +13,6 @@ export interface DecoderConfig {
   /** How many of the `headDim / 2` frequencies belong to time, row and column; absent for one-dimensional RoPE. */
   readonly mropeSection?: readonly number[];
   readonly tieWordEmbeddings: boolean;
+  /** Whether queries, keys and values have biases, as Qwen2's do and Llama's do not. Default true. */
+  readonly attentionBias?: boolean;
 }

@@ -2,12 +2,12 @@ import type { Shape } from '@latte-flow/core';
 
 import type { DecoderConfig } from './decoder-config.ts';
 
-/** Names and shapes of a Qwen2 decoder below its prefix (`model.` on the Hub); q, k and v have biases. */
+/** Names and shapes of a Qwen2 or Llama decoder below its prefix (`model.` on the Hub). */
 export function decoderParameterShapes(config: DecoderConfig): ReadonlyMap<string, Shape> {
   const { hiddenSize, intermediateSize, numLayers, numHeads, numKeyValueHeads, headDim, vocabSize } = config;
   const query = numHeads * headDim;
   const keyValue = numKeyValueHeads * headDim;
-  const layer: [string, Shape][] = [
+  const withBias: [string, Shape][] = [
     ['input_layernorm.weight', [hiddenSize]],
     ['self_attn.q_proj.weight', [query, hiddenSize]],
     ['self_attn.q_proj.bias', [query]],
@@ -21,6 +21,7 @@ export function decoderParameterShapes(config: DecoderConfig): ReadonlyMap<strin
     ['mlp.up_proj.weight', [intermediateSize, hiddenSize]],
     ['mlp.down_proj.weight', [hiddenSize, intermediateSize]],
   ];
+  const layer = withBias.filter(([name]) => config.attentionBias !== false || !name.endsWith('.bias'));
   const layers = Array.from({ length: numLayers }, (_, i) =>
     layer.map(([name, shape]): [string, Shape] => [`layers.${i}.${name}`, shape]),
   );

@@ -37,15 +37,21 @@ function splitHeads(x: Tensor, heads: number, headDim: number): Tensor4D {
   return transpose(reshape(x, [batch, length, heads, headDim]), [0, 2, 1, 3]);
 }
 
+/** `x W^T`, plus the bias where the decoder's attention has one. */
+function project(x: Tensor, scope: ParameterScope, { name, config }: { name: string; config: DecoderConfig }): Tensor {
+  const bias = config.attentionBias === false ? undefined : scope.get(`${name}.bias`);
+  return linear(x, scope.get(`${name}.weight`), bias);
+}
+
 function projectKeyValue(
   normed: Tensor3D,
   scope: ParameterScope,
   { config, rope }: { config: DecoderConfig; rope: RopeTables },
 ): LayerCache {
   const { numKeyValueHeads, headDim } = config;
-  const project = (name: string): Tensor4D =>
-    splitHeads(linear(normed, scope.get(`${name}.weight`), scope.get(`${name}.bias`)), numKeyValueHeads, headDim);
-  return { key: applyRope(project('k_proj'), rope) as Tensor4D, value: project('v_proj') };
+  const heads = (name: string): Tensor4D =>
+    splitHeads(project(normed, scope, { name, config }), numKeyValueHeads, headDim);
+  return { key: applyRope(heads('k_proj'), rope) as Tensor4D, value: heads('v_proj') };
 }
 
 /** One pre-norm layer: `x += o(attention(norm x))`, `x += down(silu(gate n) * up n)` with `n = norm x`. */
@@ -61,7 +67,7 @@ function runLayer(
   const mlp = scope.scope('mlp');
   const normed = rmsNorm(x, scope.get('input_layernorm.weight'), rmsNormEps) as Tensor3D;
   const cache = projectKeyValue(normed, self, { config, rope });
-  const query = splitHeads(linear(normed, self.get('q_proj.weight'), self.get('q_proj.bias')), numHeads, headDim);
+  const query = splitHeads(project(normed, self, { name: 'q_proj', config }), numHeads, headDim);
   const { output } = attention({
     query: applyRope(query, rope) as Tensor4D,
     ...cache,
