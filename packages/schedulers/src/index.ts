@@ -46,7 +46,7 @@ export { embeddedRungeKutta } from './solvers/embedded-runge-kutta.ts';
 export type { AdaptiveOptions, EmbeddedOptions, EmbeddedTableau } from './solvers/embedded-runge-kutta.ts';
 export { euler } from './solvers/euler.ts';
 export { floatArrays } from './solvers/float-arrays.ts';
-export type { FloatArray } from './solvers/float-arrays.ts';
+export type { FloatArray } from './arrays/float-array.ts';
 export { flowMapEuler } from './solvers/flow-map-euler.ts';
 export type { Grid, GridOption } from './solvers/grid.ts';
 export { heun } from './solvers/heun.ts';

@@ -3,7 +3,7 @@ import { requireFinite, requirePositive } from '@latte-flow/core';
 import { cosinePath } from '../paths/cosine.ts';
 import { linearPath } from '../paths/linear.ts';
 import { type AffineMean, refuseTime } from '../paths/path.ts';
-import { combineArrays, type FloatArray } from '../solvers/float-arrays.ts';
+import { combineArrays, type FloatArray } from '../arrays/float-array.ts';
 
 /**
  * A Gaussian path between the two ends of a pair: x_t = mean(x_1, x_0) + spread(t) eps, with the velocity

@@ -1,6 +1,6 @@
 import { requireFinite, requireInteger, requirePositive } from '@latte-flow/core';
 
-import { requireLength } from '../solvers/float-arrays.ts';
+import { requireLength } from '../arrays/float-array.ts';
 
 /** Sizes of a matrix that is kept row by row: sources (noise) by targets (data). */
 export interface Sizes {

@@ -1,6 +1,6 @@
 import { refuseArgument, requireFinite, requireInteger } from '@latte-flow/core';
 
-import { type FloatArray, requireLength } from '../solvers/float-arrays.ts';
+import { type FloatArray, requireLength } from '../arrays/float-array.ts';
 import { logSumExp } from '../paths/log-sum-exp.ts';
 import { type Path, refuseTime } from '../paths/path.ts';
 

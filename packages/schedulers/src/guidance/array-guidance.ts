@@ -1,6 +1,6 @@
 import type { Shape } from '@latte-flow/core';
 
-import type { FloatArray } from '../solvers/float-arrays.ts';
+import type { FloatArray } from '../arrays/float-array.ts';
 import { type GuidanceArithmetic, requireSampleShape } from './arithmetic.ts';
 
 const mappings = { sqrt: Math.sqrt, exp: Math.exp, atMostOne: (value: number) => Math.min(1, value) };

@@ -1,6 +1,6 @@
 import { elementCount, refuseArgument, type Shape } from '@latte-flow/core';
 
-import { alike, type FloatArray, requireFloatArray, requireLength } from '../solvers/float-arrays.ts';
+import { alike, type FloatArray, requireFloatArray, requireLength } from '../arrays/float-array.ts';
 import { arrayGuidance } from './array-guidance.ts';
 import { applyGuidance, type Guidance, type GuidancePoint, type Guided, type Velocities } from './guidance.ts';
 

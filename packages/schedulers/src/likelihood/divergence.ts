@@ -1,6 +1,6 @@
 import { requireInteger, requireShape } from '@latte-flow/core';
 
-import type { FloatArray } from '../solvers/float-arrays.ts';
+import type { FloatArray } from '../arrays/float-array.ts';
 import type { Evaluation, NoiseSource } from '../solvers/stepper.ts';
 
 /** Where a velocity field is differentiated: `sample` is `[B, D]`, flat. Borrowed. */

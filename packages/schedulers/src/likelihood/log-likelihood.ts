@@ -1,7 +1,7 @@
 import { refuseArgument, requireInteger, requireShape } from '@latte-flow/core';
 
 import type { IntegrateOptions, Solution } from '../solvers/drive.ts';
-import type { FloatArray } from '../solvers/float-arrays.ts';
+import type { FloatArray } from '../arrays/float-array.ts';
 import { gridOf, type GridOption } from '../solvers/grid.ts';
 import { integrate } from '../solvers/integrate.ts';
 import type { Solver } from '../solvers/solver.ts';

@@ -1,4 +1,4 @@
-import type { FloatArray } from '../solvers/float-arrays.ts';
+import type { FloatArray } from '../arrays/float-array.ts';
 
 /** log N(x; 0, I) of each of the `batch` equal rows that `sample` consists of. */
 export function standardNormalLogDensity(

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 
 import { ancestralEuler } from '../solvers/ancestral-euler.ts';
 import { euler } from '../solvers/euler.ts';
-import { type FloatArray, floatArrays } from '../solvers/float-arrays.ts';
+import { type FloatArray } from '../arrays/float-array.ts';
+import { floatArrays } from '../solvers/float-arrays.ts';
 import { lcm } from '../solvers/lcm.ts';
 import { marginalPreservingSde } from '../solvers/marginal-preserving-sde.ts';
 import { stepperOf } from '../solvers/stepper.ts';

@@ -1,6 +1,6 @@
 import { refuseArgument } from '@latte-flow/core';
 
-import { combineArrays, type FloatArray } from '../solvers/float-arrays.ts';
+import { combineArrays, type FloatArray } from '../arrays/float-array.ts';
 import { gridOf, type GridOption } from '../solvers/grid.ts';
 import { type Combination, type Solver, stepOf } from '../solvers/solver.ts';
 

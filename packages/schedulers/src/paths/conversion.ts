@@ -1,6 +1,6 @@
 import { requireFinite, requireOneOf } from '@latte-flow/core';
 
-import { combineArrays, type FloatArray } from '../solvers/float-arrays.ts';
+import { combineArrays, type FloatArray } from '../arrays/float-array.ts';
 import { type Path, refuseTime } from './path.ts';
 
 /** What a network may predict about x_t. The score is the gradient of log p_t, -noise / sigma. */

@@ -1,6 +1,6 @@
 import { LatteFlowError, requireFinite } from '@latte-flow/core';
 
-import { combineArrays, type FloatArray } from '../solvers/float-arrays.ts';
+import { combineArrays, type FloatArray } from '../arrays/float-array.ts';
 
 export interface NoisedTo {
   /** As long as the data. */

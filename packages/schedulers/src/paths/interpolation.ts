@@ -1,6 +1,6 @@
 import { requireFinite } from '@latte-flow/core';
 
-import { combineArrays, type FloatArray } from '../solvers/float-arrays.ts';
+import { combineArrays, type FloatArray } from '../arrays/float-array.ts';
 import type { AffineMean } from './path.ts';
 
 export interface PathEnds<A extends FloatArray> {

@@ -1,7 +1,7 @@
 import { requireFinite } from '@latte-flow/core';
 
 import type { VelocityField } from '../solvers/drive.ts';
-import { combineArrays, type FloatArray } from '../solvers/float-arrays.ts';
+import { combineArrays, type FloatArray } from '../arrays/float-array.ts';
 import { type Path, refuseTime } from './path.ts';
 
 export interface PathChange {

@@ -1,6 +1,6 @@
 import { refuseArgument, requireInteger, requirePositive } from '@latte-flow/core';
 
-import { betaDistribution } from '../training/beta-distribution.ts';
+import { betaDistribution } from '../distributions/beta.ts';
 
 /** The ends of a spacing, noise first. Values above 1 are those of EDM, where x = data + sigma noise. */
 export interface SpacingEnds {

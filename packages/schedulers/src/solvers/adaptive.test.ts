@@ -5,7 +5,8 @@ import { flatNumbers, relativeError, schedulerFixtures } from '../../../../tooli
 import { bosh3 } from './bosh3.ts';
 import { dop853 } from './dop853.ts';
 import { dopri5 } from './dopri5.ts';
-import { type FloatArray, floatArrays } from './float-arrays.ts';
+import { type FloatArray } from '../arrays/float-array.ts';
+import { floatArrays } from './float-arrays.ts';
 import { integrate } from './integrate.ts';
 import type { Solver } from './solver.ts';
 import { stepperOf } from './stepper.ts';

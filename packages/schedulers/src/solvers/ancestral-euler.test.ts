@@ -5,7 +5,7 @@ import { relativeError } from '../../../../tooling/test/scheduler-fixtures.ts';
 import { gaussianFlow, momentsOfRun } from '../testing/gaussian-flow.ts';
 import { ancestralEuler } from './ancestral-euler.ts';
 import { euler } from './euler.ts';
-import type { FloatArray } from './float-arrays.ts';
+import type { FloatArray } from '../arrays/float-array.ts';
 import { integrate } from './integrate.ts';
 
 const velocity = (x: FloatArray, time: number) => x.map((value) => Math.tanh(1.3 * value + 0.5 * time) - 0.2 * value);

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { relativeError } from '../../../../tooling/test/scheduler-fixtures.ts';
 import { gaussianFlow, momentsOfRun } from '../testing/gaussian-flow.ts';
 import type { Churn } from './churn.ts';
-import type { FloatArray } from './float-arrays.ts';
+import type { FloatArray } from '../arrays/float-array.ts';
 import { heun } from './heun.ts';
 import { integrate } from './integrate.ts';
 

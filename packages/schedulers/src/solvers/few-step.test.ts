@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { relativeError } from '../../../../tooling/test/scheduler-fixtures.ts';
 import { euler } from './euler.ts';
 import { flowMapEuler } from './flow-map-euler.ts';
-import type { FloatArray } from './float-arrays.ts';
+import type { FloatArray } from '../arrays/float-array.ts';
 import { integrate } from './integrate.ts';
 import { lcm } from './lcm.ts';
 import { scm } from './scm.ts';

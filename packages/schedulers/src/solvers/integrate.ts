@@ -1,5 +1,6 @@
 import { drive, type IntegrateOptions, type Solution } from './drive.ts';
-import { type FloatArray, floatArrays } from './float-arrays.ts';
+import { type FloatArray } from '../arrays/float-array.ts';
+import { floatArrays } from './float-arrays.ts';
 import type { Solver } from './solver.ts';
 
 /**

@@ -2,7 +2,8 @@ import { LatteFlowError } from '@latte-flow/core';
 import { describe, expect, test } from 'vitest';
 
 import { euler } from './euler.ts';
-import { type FloatArray, floatArrays } from './float-arrays.ts';
+import { type FloatArray } from '../arrays/float-array.ts';
+import { floatArrays } from './float-arrays.ts';
 import { heun } from './heun.ts';
 import { integrate } from './integrate.ts';
 import { solverByName, solverNames } from './registry.ts';

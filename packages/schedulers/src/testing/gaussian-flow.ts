@@ -1,6 +1,6 @@
 import { linearPath } from '../paths/linear.ts';
 import type { Path } from '../paths/path.ts';
-import type { FloatArray } from '../solvers/float-arrays.ts';
+import type { FloatArray } from '../arrays/float-array.ts';
 import { integrate } from '../solvers/integrate.ts';
 import type { Solver } from '../solvers/solver.ts';
 

@@ -1,4 +1,5 @@
-import { type FloatArray, floatArrays } from '../solvers/float-arrays.ts';
+import { type FloatArray } from '../arrays/float-array.ts';
+import { floatArrays } from '../solvers/float-arrays.ts';
 import { integrate } from '../solvers/integrate.ts';
 import type { Solver } from '../solvers/solver.ts';
 import { type NoiseSource, stepperOf } from '../solvers/stepper.ts';

@@ -1,4 +1,4 @@
-import { betaDistribution } from './beta-distribution.ts';
+import { betaDistribution } from '../distributions/beta.ts';
 import type { TimeDensity } from './time-density.ts';
 
 /**

@@ -11,6 +11,6 @@ export { edmSkewedDensity } from './edm-skewed.ts';
 export { logitNormalDensity } from './logit-normal.ts';
 export { lossWeight, noiseLossWeight } from './loss-weights.ts';
 export { modeDensity } from './mode.ts';
-export { normalCdf } from './normal-distribution.ts';
+export { normalCdf } from '../distributions/normal.ts';
 export { trainingTarget } from './training-target.ts';
 export { uniformDensity } from './uniform-density.ts';

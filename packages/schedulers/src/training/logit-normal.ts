@@ -1,6 +1,6 @@
 import { refuseArgument, requireFinite } from '@latte-flow/core';
 
-import { normalCdf, normalInverseCdf, normalPdf } from './normal-distribution.ts';
+import { normalCdf, normalInverseCdf, normalPdf } from '../distributions/normal.ts';
 import type { TimeDensity } from './time-density.ts';
 
 export interface LogitNormalOptions {

@@ -14,7 +14,7 @@ import { edmSkewedDensity } from './edm-skewed.ts';
 import { logitNormalDensity } from './logit-normal.ts';
 import { lossWeight, noiseLossWeight } from './loss-weights.ts';
 import { modeDensity } from './mode.ts';
-import { normalCdf } from './normal-distribution.ts';
+import { normalCdf } from '../distributions/normal.ts';
 import { drawTimes, restrictDensity, type TimeDensity } from './time-density.ts';
 import { trainingTarget } from './training-target.ts';
 import { affineDensity, reversedDensity, shiftedDensity } from './transformed-density.ts';

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 
 import { relativeError, schedulerFixtures } from '../../../../tooling/test/scheduler-fixtures.ts';
 import { logitNormalDensity } from './logit-normal.ts';
-import { normalCdf, normalInverseCdf } from './normal-distribution.ts';
+import { normalCdf, normalInverseCdf } from '../distributions/normal.ts';
 import { drawTimes, restrictDensity, type TimeDensity } from './time-density.ts';
 import { uniformDensity } from './uniform-density.ts';
 

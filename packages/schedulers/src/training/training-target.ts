@@ -3,7 +3,7 @@ import { requireOneOf } from '@latte-flow/core';
 import type { Prediction } from '../paths/conversion.ts';
 import { type PathEnds, targetVelocity } from '../paths/interpolation.ts';
 import type { AffineMean } from '../paths/path.ts';
-import { combineArrays, type FloatArray } from '../solvers/float-arrays.ts';
+import { combineArrays, type FloatArray } from '../arrays/float-array.ts';
 
 /**
  * What a network that predicts `target` about x_t = `interpolate(path, ends)` is trained on, as a new array of the data's

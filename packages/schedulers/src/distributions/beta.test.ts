@@ -2,7 +2,7 @@ import { uniformNoise } from '@latte-flow/core';
 import { expect, test } from 'vitest';
 
 import { relativeError, schedulerFixtures } from '../../../../tooling/test/scheduler-fixtures.ts';
-import { betaDistribution } from './beta-distribution.ts';
+import { betaDistribution } from './beta.ts';
 
 interface BetaQuantiles {
   readonly beta_ppf: readonly { alpha: number; beta: number; p: number[]; x: number[] }[];
