@@ -7,7 +7,7 @@ import { writeFolder } from '@latte-flow/checkpoint/node';
 import { normalNoise } from '@latte-flow/core';
 import { parseLatteFlowConfig, serialiseLatteFlowConfig } from '@latte-flow/model';
 import { initialiseGenerationStream } from '@latte-flow/model/training';
-import { initialiseParameters, parseVisionLanguageConfig, qwen2VLConfigToJson } from '@latte-flow/vlm';
+import { initialiseParameters, parseVisionLanguageConfig, visionLanguageConfigToJson } from '@latte-flow/vlm';
 
 const tokenizer = fileURLToPath(new URL('../../packages/emoji/checkpoint/vlm', import.meta.url));
 
@@ -61,7 +61,7 @@ export async function writeTinyCheckpoint(folder: string): Promise<void> {
   await writeFolder(folder, {
     'config.json': json(serialiseLatteFlowConfig(stream)),
     ...Object.fromEntries(encodeWeights(parameters)),
-    'vlm/config.json': json(qwen2VLConfigToJson(backbone)),
+    'vlm/config.json': json(visionLanguageConfigToJson(backbone)),
     'vlm/preprocessor_config.json': json({ patch_size: 8, merge_size: 2, min_pixels: 256, max_pixels: 4096 }),
     'vlm/tokenizer.json': await readFile(join(tokenizer, 'tokenizer.json')),
     'vlm/tokenizer_config.json': await readFile(join(tokenizer, 'tokenizer_config.json')),

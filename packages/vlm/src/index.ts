@@ -2,38 +2,38 @@ export { VisionLanguageModel } from './vision-language-model.ts';
 export type { LoadedCheckpoint, LoadOptions } from './load-checkpoint.ts';
 
 export {
+  adapterOf,
+  canonicalWeights,
   KNOWN_MODEL_TYPES,
-  parseQwen2VLConfig,
+  parameterShapes,
   parseVisionLanguageConfig,
-  qwen2VLConfigToJson,
-} from './config/qwen2-vl-config.ts';
-export type { Qwen2VLConfig, Qwen2VLVisionConfig } from './config/qwen2-vl-config.ts';
+  visionLanguageConfigToJson,
+} from './adapter/registry.ts';
+export { initialiseParameters } from './adapter/initialise-parameters.ts';
+export type { VisionInput, VisionLanguageConfig, VisionOutput, VlmAdapter } from './adapter/vlm-adapter.ts';
+export { parseQwen2VLConfig } from './qwen2-vl/qwen2-vl-config.ts';
+export type { Qwen2VLConfig, Qwen2VLVisionConfig } from './qwen2-vl/qwen2-vl-config.ts';
 export type { JsonObject } from './config/json-fields.ts';
 export type { DecoderConfig } from './language-model/decoder-config.ts';
 export type { LayerCache } from './language-model/decoder.ts';
+export { linearPositions } from './language-model/positions.ts';
+export type { TokenPositions } from './language-model/positions.ts';
 
 export {
-  continueQwen2VL,
+  continuePrompt,
   disposeContextCache,
   embedInputs,
-  encodeQwen2VL,
-  forwardQwen2VL,
+  encodePrompt,
+  forwardPrompt,
   projectToVocabulary,
-} from './qwen2-vl/qwen2-vl.ts';
-export type { ContextCache, ForwardOptions, ForwardOutput } from './qwen2-vl/qwen2-vl.ts';
-export { disposeInputs, uploadInputs } from './qwen2-vl/input-tensors.ts';
-export type { InputTensors } from './qwen2-vl/input-tensors.ts';
-export { initialiseParameters } from './qwen2-vl/initialise-parameters.ts';
-export { padIds } from './qwen2-vl/model-inputs.ts';
-export type { ModelInputs } from './qwen2-vl/model-inputs.ts';
-export { parameterShapes } from './qwen2-vl/parameter-shapes.ts';
+} from './forward/forward.ts';
+export type { ContextCache, ForwardOptions, ForwardOutput } from './forward/forward.ts';
+export { disposeInputs, uploadInputs } from './forward/input-tensors.ts';
+export type { InputTensors } from './forward/input-tensors.ts';
+export { padIds } from './forward/model-inputs.ts';
+export type { ModelInputs, PaddedIds } from './forward/model-inputs.ts';
 export { ropeIndex } from './qwen2-vl/rope-index.ts';
-export type { PaddedIds, RopeIndex } from './qwen2-vl/rope-index.ts';
-export { canonicalWeights } from './qwen2-vl/weight-names.ts';
-export { frameRuns } from './qwen2-vl/frame-runs.ts';
-export type { FrameRun } from './qwen2-vl/frame-runs.ts';
-export { runVisionTower } from './qwen2-vl/vision-tower.ts';
-export type { VisionOutput } from './qwen2-vl/vision-tower.ts';
+export type { RopeIndex } from './qwen2-vl/rope-index.ts';
 
 export { decodeImage } from './image/decode-image.ts';
 export { imageProcessorConfigToJson, parseImageProcessorConfig } from './image/image-processor-config.ts';
@@ -41,7 +41,7 @@ export type { ImageProcessorConfig } from './image/image-processor-config.ts';
 export { processImages, resizeForModel } from './image/image-processor.ts';
 export type { ProcessedImages } from './image/image-processor.ts';
 export { imageTokenCount, patchCount, patchifyImage } from './image/patchify.ts';
-export type { PatchGrid } from './image/patchify.ts';
+export type { PatchGrid, PixelNormalisation } from './image/patchify.ts';
 export { resizeImage } from './image/resize.ts';
 export type { ResizeFilter } from './image/resize.ts';
 export type { RgbImage } from './image/rgb-image.ts';

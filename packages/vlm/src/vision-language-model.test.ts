@@ -6,13 +6,12 @@ import { bootBackend, ParameterStore } from '@latte-flow/runtime';
 import { memory } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { parseVisionLanguageConfig } from './config/qwen2-vl-config.ts';
 import { byteTokenizerJson } from './testing/byte-tokenizer.ts';
 import { GoldenVlm, largestDifference, vlmFixtures } from './testing/golden-vlm.ts';
-import { initialiseParameters } from './qwen2-vl/initialise-parameters.ts';
-import { padIds } from './qwen2-vl/model-inputs.ts';
-import { parameterShapes } from './qwen2-vl/parameter-shapes.ts';
-import { disposeContextCache } from './qwen2-vl/qwen2-vl.ts';
+import { initialiseParameters } from './adapter/initialise-parameters.ts';
+import { parameterShapes, parseVisionLanguageConfig } from './adapter/registry.ts';
+import { disposeContextCache } from './forward/forward.ts';
+import { padIds } from './forward/model-inputs.ts';
 import { VisionLanguageModel } from './vision-language-model.ts';
 
 const golden = new GoldenVlm(vlmFixtures('qwen2_vl')[0]!);

@@ -2,19 +2,19 @@ import type { FileStore } from '@latte-flow/checkpoint';
 import { LatteFlowError } from '@latte-flow/core';
 import { requireAlive, type ParameterStore } from '@latte-flow/runtime';
 
-import type { Qwen2VLConfig } from './config/qwen2-vl-config.ts';
-import { decodeTokens, type DecodeOptions } from './generation/decode-loop.ts';
-import { textPieces } from './generation/text-pieces.ts';
-import type { ImageProcessorConfig } from './image/image-processor-config.ts';
-import { loadCheckpoint, type LoadedCheckpoint, type LoadOptions } from './load-checkpoint.ts';
-import type { ModelInputs } from './qwen2-vl/model-inputs.ts';
+import type { VisionLanguageConfig } from './adapter/vlm-adapter.ts';
 import {
-  encodeQwen2VL,
-  forwardQwen2VL,
+  encodePrompt,
+  forwardPrompt,
   type ContextCache,
   type ForwardOptions,
   type ForwardOutput,
-} from './qwen2-vl/qwen2-vl.ts';
+} from './forward/forward.ts';
+import type { ModelInputs } from './forward/model-inputs.ts';
+import { decodeTokens, type DecodeOptions } from './generation/decode-loop.ts';
+import { textPieces } from './generation/text-pieces.ts';
+import type { PixelNormalisation } from './image/patchify.ts';
+import { loadCheckpoint, type LoadedCheckpoint, type LoadOptions } from './load-checkpoint.ts';
 import { conversationInputs, type Conversation } from './text/conversation.ts';
 import type { TextTokenizer } from './text/tokenizer.ts';
 
@@ -28,9 +28,9 @@ import type { TextTokenizer } from './text/tokenizer.ts';
  * for await (const piece of model.generate({ messages, images })) process.stdout.write(piece);
  */
 export class VisionLanguageModel implements Disposable {
-  readonly config: Qwen2VLConfig;
+  readonly config: VisionLanguageConfig;
   readonly parameters: ParameterStore;
-  readonly imageProcessor: ImageProcessorConfig;
+  readonly imageProcessor: PixelNormalisation;
   readonly eosTokenIds: readonly number[];
   readonly #tokenizer: TextTokenizer | undefined;
   #disposed = false;
@@ -75,13 +75,13 @@ export class VisionLanguageModel implements Disposable {
    */
   forward(inputs: ModelInputs, options: ForwardOptions = {}): ForwardOutput {
     requireAlive('VisionLanguageModel.forward', 'model', this.#disposed);
-    return forwardQwen2VL(this.parameters, this.config, { inputs, ...options });
+    return forwardPrompt(this.parameters, this.config, { inputs, ...options });
   }
 
   /** The key/value cache of the first `layers` layers (default all); the caller disposes of it. */
   encode(inputs: ModelInputs, options: { readonly layers?: number } = {}): ContextCache {
     requireAlive('VisionLanguageModel.encode', 'model', this.#disposed);
-    return encodeQwen2VL(this.parameters, this.config, { inputs, ...options });
+    return encodePrompt(this.parameters, this.config, { inputs, ...options });
   }
 
   /**

@@ -18,7 +18,12 @@ import {
   type LatteFlowConfig,
 } from '@latte-flow/model';
 import { timesOfSigmas, uniformSigmas } from '@latte-flow/schedulers';
-import { canonicalWeights, parameterShapes, parseVisionLanguageConfig, qwen2VLConfigToJson } from '@latte-flow/vlm';
+import {
+  canonicalWeights,
+  parameterShapes,
+  parseVisionLanguageConfig,
+  visionLanguageConfigToJson,
+} from '@latte-flow/vlm';
 
 import { generationDefaults } from '../generation-defaults.ts';
 import { countParts, requireTensors } from './parts.ts';
@@ -36,7 +41,7 @@ function below(store: FileStore, folder: string): FileStore {
 
 async function inspectBackbone(store: FileStore, signal: AbortSignal | undefined) {
   const config = parseVisionLanguageConfig(await readJson(store, 'config.json', { signal }));
-  const weights = canonicalWeights(await readWeights(store, { signal }), { tied: config.text.tieWordEmbeddings });
+  const weights = canonicalWeights(await readWeights(store, { signal }), config);
   requireTensors(weights, parameterShapes(config), store.location);
   const parts = countParts(weights, (name) => (name.startsWith('visual.') ? 'backbone vision' : 'backbone language'));
   return { config, parts };
@@ -93,7 +98,7 @@ export async function inspectModel(location: string, { signal }: { readonly sign
   return {
     model: location,
     config: serialiseLatteFlowConfig(stream.config),
-    backbone: qwen2VLConfigToJson(backbone.config),
+    backbone: visionLanguageConfigToJson(backbone.config),
     parts,
     parameters: sum('parameters'),
     bytes: sum('bytes'),

@@ -1,6 +1,6 @@
 import { openFileStore } from '@latte-flow/checkpoint';
 import { ParameterStore } from '@latte-flow/runtime';
-import { initialiseParameters, parameterShapes, parseVisionLanguageConfig } from '@latte-flow/vlm';
+import { initialiseParameters, parameterShapes, parseQwen2VLConfig } from '@latte-flow/vlm';
 import {
   captioningLoss,
   disposeCaptionTensors,
@@ -22,7 +22,7 @@ export async function captioningModel({
   seed,
   backbone,
 }: TrainingConfig): Promise<LearnedModel<CaptionTensors>> {
-  const config = parseVisionLanguageConfig(model);
+  const config = parseQwen2VLConfig(model);
   const parameters = ParameterStore.upload(initialiseParameters(config, seed), {
     where: 'train',
     expected: parameterShapes(config),

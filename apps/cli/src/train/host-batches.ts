@@ -1,7 +1,12 @@
 import { openFileStore, readJson } from '@latte-flow/checkpoint';
 import { describeValue, refuseArgument, requireShape } from '@latte-flow/core';
 import { parseLatteFlowConfig } from '@latte-flow/model';
-import { createTokenizer, parseImageProcessorConfig, parseVisionLanguageConfig } from '@latte-flow/vlm';
+import {
+  createTokenizer,
+  parseImageProcessorConfig,
+  parseQwen2VLConfig,
+  parseVisionLanguageConfig,
+} from '@latte-flow/vlm';
 import type { CaptionBatch } from '@latte-flow/vlm/training';
 
 import { readCorpus, SCENE_SIZE, sceneSource, type Corpus } from '../corpus/index.ts';
@@ -50,7 +55,7 @@ export async function hostBatches(config: TrainingConfig): Promise<DrawBatch> {
     config: await readJson(store, 'tokenizer_config.json'),
   });
   if (config.task === 'captioning') {
-    const model = parseVisionLanguageConfig(config.model);
+    const model = parseQwen2VLConfig(config.model);
     const imageProcessor = parseImageProcessorConfig(sceneProcessorJson(model.vision));
     return (index) =>
       captioningHostBatch(index, { config, source, tools: { config: model, tokenizer, imageProcessor } });

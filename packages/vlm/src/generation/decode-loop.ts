@@ -2,9 +2,9 @@ import { eventTurns, LatteFlowError, requireInteger, throwIfAborted } from '@lat
 import type { ParameterScope } from '@latte-flow/runtime';
 import type { Tensor3D } from '@tensorflow/tfjs-core';
 
-import type { Qwen2VLConfig } from '../config/qwen2-vl-config.ts';
-import type { ModelInputs } from '../qwen2-vl/model-inputs.ts';
-import { continueQwen2VL, disposeContextCache, forwardQwen2VL, type ContextCache } from '../qwen2-vl/qwen2-vl.ts';
+import type { VisionLanguageConfig } from '../adapter/vlm-adapter.ts';
+import { continuePrompt, disposeContextCache, forwardPrompt, type ContextCache } from '../forward/forward.ts';
+import type { ModelInputs } from '../forward/model-inputs.ts';
 import { nextTokenSampler, type SamplingOptions } from './sampling.ts';
 
 export interface DecodeOptions extends SamplingOptions {
@@ -32,11 +32,11 @@ function requireLeftPadding({ mask, batch, length }: ModelInputs): void {
  * Decodes a left-padded batch step by step over a key/value cache. Yields the next token of every sample, or
  * undefined for samples that have ended; the end token itself is yielded. Ends when all samples have, at
  * `maxNewTokens`, or when the model's positions are used up. Holds no tensors after it ends, fails or is left early.
- * @throws LatteFlowError as `forwardQwen2VL`; the signal's reason on abort
+ * @throws LatteFlowError as `forwardPrompt`; the signal's reason on abort
  */
 export async function* decodeTokens(
   parameters: ParameterScope,
-  config: Qwen2VLConfig,
+  config: VisionLanguageConfig,
   { inputs, ...options }: DecodeOptions & { readonly inputs: ModelInputs },
 ): AsyncGenerator<(number | undefined)[], void, void> {
   const { maxNewTokens = 128, eosTokenIds = [config.eosTokenId], signal } = options;
@@ -47,7 +47,7 @@ export async function* decodeTokens(
   const { vocabSize, maxPositionEmbeddings } = config.text;
   const budget = Math.min(maxNewTokens, maxPositionEmbeddings - inputs.length + 1);
   const ended = Array.from({ length: inputs.batch }, () => false);
-  const first = forwardQwen2VL(parameters, config, { inputs, logits: 'last' });
+  const first = forwardPrompt(parameters, config, { inputs, logits: 'last' });
   first.hidden.dispose();
   let state: { logits: Tensor3D; cache: ContextCache } = first;
   const turn = eventTurns();
@@ -65,7 +65,7 @@ export async function* decodeTokens(
       throwIfAborted(signal);
       // Samples that have ended run along on an end token, whose result nobody reads.
       const ids = Int32Array.from(next, (id) => id ?? config.eosTokenId);
-      const following = continueQwen2VL(parameters, config, { ids, cache: state.cache, logits: 'last' });
+      const following = continuePrompt(parameters, config, { ids, cache: state.cache, logits: 'last' });
       state.logits.dispose();
       disposeContextCache(state.cache);
       state = following;

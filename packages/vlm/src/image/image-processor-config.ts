@@ -1,8 +1,9 @@
 import { JsonFields, type JsonObject } from '../config/json-fields.ts';
+import type { PixelNormalisation } from './patchify.ts';
 import type { ResizeFilter } from './resize.ts';
 
 /** What `preprocessor_config.json` of a Qwen2-VL checkpoint says. */
-export interface ImageProcessorConfig {
+export interface ImageProcessorConfig extends PixelNormalisation {
   readonly patchSize: number;
   readonly temporalPatchSize: number;
   readonly mergeSize: number;
@@ -10,11 +11,6 @@ export interface ImageProcessorConfig {
   readonly maxPixels: number;
   readonly resize: boolean;
   readonly filter: ResizeFilter;
-  /** Factor applied to bytes first; 1 where rescaling is off. */
-  readonly rescaleFactor: number;
-  /** Per channel; zeros and ones where normalisation is off. */
-  readonly mean: readonly number[];
-  readonly std: readonly number[];
 }
 
 /** Pillow's numbers of the filters. */

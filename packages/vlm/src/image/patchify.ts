@@ -8,6 +8,8 @@ export interface PatchGrid {
   readonly frames: number;
   readonly rows: number;
   readonly columns: number;
+  /** How the picture was cut, where it was: each tile is a frame, and one of the whole picture comes last. */
+  readonly tiles?: { readonly rows: number; readonly columns: number };
 }
 
 /** Number of patches of a grid. */
@@ -20,12 +22,17 @@ export function imageTokenCount(grid: PatchGrid, mergeSize: number): number {
   return patchCount(grid) / mergeSize ** 2;
 }
 
+/** How bytes become pixel values; part of every image processor. */
+export interface PixelNormalisation {
+  /** Factor applied to bytes first; 1 where rescaling is off. */
+  readonly rescaleFactor: number;
+  /** Per channel; zeros and ones where normalisation is off. */
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
 /** The value of each byte after rescaling and normalising, a channel of 256 after the other; float32 as the reference. */
-export function normalisedBytes({
-  rescaleFactor,
-  mean,
-  std,
-}: Pick<ImageProcessorConfig, 'rescaleFactor' | 'mean' | 'std'>): Float32Array {
+export function normalisedBytes({ rescaleFactor, mean, std }: PixelNormalisation): Float32Array {
   const table = new Float32Array(3 * 256);
   for (let channel = 0; channel < 3; channel++) {
     const centre = Math.fround(mean[channel]!);

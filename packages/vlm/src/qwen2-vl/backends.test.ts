@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { webgpuTest } from '../../../../tooling/test/webgpu.ts';
 import { GoldenVlm, largestDifference, vlmFixtures } from '../testing/golden-vlm.ts';
 import { VisionLanguageModel } from '../vision-language-model.ts';
-import { disposeContextCache } from './qwen2-vl.ts';
+import { disposeContextCache } from '../forward/forward.ts';
 
 const golden = new GoldenVlm(vlmFixtures('qwen2_vl')[0]!);
 

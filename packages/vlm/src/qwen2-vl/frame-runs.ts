@@ -1,8 +1,8 @@
 import type { RopeTables } from '@latte-flow/ops';
 import { tidy, tile } from '@tensorflow/tfjs-core';
 
-import type { Qwen2VLVisionConfig } from '../config/qwen2-vl-config.ts';
 import type { PatchGrid } from '../image/patchify.ts';
+import type { Qwen2VLVisionConfig } from './qwen2-vl-config.ts';
 import { visionRopeTables } from './vision-rope.ts';
 
 /** Neighbouring frames of one size: they go through the vision tower's attention as one batch. */

@@ -1,7 +1,7 @@
 import type { Shape } from '@latte-flow/core';
 
-import type { Qwen2VLConfig } from '../config/qwen2-vl-config.ts';
 import { decoderParameterShapes } from '../language-model/decoder-parameters.ts';
+import type { Qwen2VLConfig } from './qwen2-vl-config.ts';
 
 function visionBlockShapes(embedDim: number, intermediateSize: number): [string, Shape][] {
   return [

@@ -2,14 +2,12 @@ import { bootBackend } from '@latte-flow/runtime';
 import { memory } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { processImages } from '../image/image-processor.ts';
-import { resizeForModel } from '../image/image-processor.ts';
 import { GoldenVlm, largestDifference, vlmFixtures } from '../testing/golden-vlm.ts';
 import { VisionLanguageModel } from '../vision-language-model.ts';
-import { disposeInputs, uploadInputs } from './input-tensors.ts';
-import { continueQwen2VL, disposeContextCache, embedInputs } from './qwen2-vl.ts';
-import { ropeIndex } from './rope-index.ts';
-import { runVisionTower } from './vision-tower.ts';
+import { adapterOf } from '../adapter/registry.ts';
+import { continuePrompt, disposeContextCache, embedInputs } from '../forward/forward.ts';
+import { disposeInputs, uploadInputs } from '../forward/input-tensors.ts';
+import type { RopeIndex } from './rope-index.ts';
 
 beforeAll(async () => {
   await bootBackend({ device: 'wasm' });
@@ -30,20 +28,17 @@ describe.each(vlmFixtures('qwen2_vl'))('the fixture %s', (folder) => {
   test.each(withImages)('%s: images are resized to the same bytes and patches agree to 1e-6', (name) => {
     const images = golden.golden.cases[name]!.images.map((index) => golden.image(index));
     images.forEach((image, i) => {
-      const resized = resizeForModel(image, model.imageProcessor);
-      expect(Buffer.from(resized.data).equals(golden.view(`${name}.resized_u8.${i}`).bytes)).toBe(true);
+      const [resized] = adapterOf(model.config).resizeImage(image, model.imageProcessor);
+      expect(Buffer.from(resized!.data).equals(golden.view(`${name}.resized_u8.${i}`).bytes)).toBe(true);
     });
-    const { patches, grids } = processImages(images, model.imageProcessor);
+    const { patches, grids } = adapterOf(model.config).processImages(images, model.imageProcessor);
     expect(grids).toEqual(golden.grids(name));
     expect(largestDifference(patches, golden.floats(`${name}.pixel_values`))).toBeLessThanOrEqual(1e-6);
   });
 
   test.each(cases)('%s: positions are equal', (name) => {
     const inputs = golden.inputs(name);
-    const index = ropeIndex(inputs, inputs.grids, {
-      imageTokenId: model.config.imageTokenId,
-      mergeSize: model.config.vision.spatialMergeSize,
-    });
+    const index = adapterOf(model.config).positions(inputs, model.config) as RopeIndex;
     expect(index.positions.flatMap((axis) => axis.flatMap((row) => [...row]))).toEqual(
       golden.integers(`${name}.position_ids`),
     );
@@ -52,8 +47,8 @@ describe.each(vlmFixtures('qwen2_vl'))('the fixture %s', (folder) => {
 
   test.each(withImages)('%s: vision features and embeddings agree', async (name) => {
     const tensors = uploadInputs(model.config, golden.inputs(name));
-    const vision = runVisionTower(model.parameters.scope('visual'), model.config.vision, {
-      ...tensors.images!,
+    const vision = adapterOf(model.config).imageFeatures(model.parameters, model.config, {
+      images: tensors.images!,
       hiddenStates: true,
     });
     expect(largestDifference(await vision.features.data(), golden.floats(`${name}.vision.merger_out`))).toBeLessThan(
@@ -109,7 +104,7 @@ describe.each(vlmFixtures('qwen2_vl'))('the fixture %s', (folder) => {
   test.each(cases)('%s: the generated tokens in one pass give the logits of the steps', async (name) => {
     const { logits: first, hidden, cache } = model.forward(golden.inputs(name), { logits: 'last' });
     const ids = Int32Array.from(golden.integers(`${name}.generated_ids`));
-    const more = continueQwen2VL(model.parameters, model.config, { ids, cache });
+    const more = continuePrompt(model.parameters, model.config, { ids, cache });
     const [batch, count, vocab] = more.logits.shape;
     const expected = golden.floats(`${name}.generated_logits`);
     const [prompt, continued] = [await first.data(), await more.logits.data()];

@@ -1,20 +1,11 @@
 import { LatteFlowError } from '@latte-flow/core';
 
+import type { PaddedIds } from '../forward/model-inputs.ts';
 import { imageTokenCount, type PatchGrid } from '../image/patchify.ts';
+import type { TokenPositions } from '../language-model/positions.ts';
 
-/** Token ids of a padded batch, `[batch, length]` row-major, with 1 where a token is visible and 0 where it is padding. */
-export interface PaddedIds {
-  readonly ids: Int32Array;
-  readonly mask: Uint8Array;
-  readonly batch: number;
-  readonly length: number;
-}
-
-export interface RopeIndex {
-  /** `[axis][sample][token]`: time, row and column of every token; padding gets 0. */
-  readonly positions: readonly (readonly Int32Array[])[];
-  /** For each sample 1 + the largest position among its visible tokens: where the next token goes. */
-  readonly end: number[];
+/** Positions on three axes: time, row and column. */
+export interface RopeIndex extends TokenPositions {
   /** For each sample `end` minus the number of visible tokens; Qwen2-VL's `rope_deltas`. */
   readonly deltas: number[];
 }

@@ -1,7 +1,7 @@
 import { tensor3d, type Tensor3D } from '@tensorflow/tfjs-core';
 
-import type { Qwen2VLVisionConfig } from '../config/qwen2-vl-config.ts';
 import type { PatchGrid } from '../image/patchify.ts';
+import type { Qwen2VLVisionConfig } from './qwen2-vl-config.ts';
 
 const THETA = 10000;
 

@@ -14,8 +14,9 @@ import {
   type Tensor4D,
 } from '@tensorflow/tfjs-core';
 
-import type { Qwen2VLVisionConfig } from '../config/qwen2-vl-config.ts';
+import type { VisionOutput } from '../adapter/vlm-adapter.ts';
 import type { FrameRun } from './frame-runs.ts';
+import type { Qwen2VLVisionConfig } from './qwen2-vl-config.ts';
 
 const LAYER_NORM_EPS = 1e-6;
 
@@ -54,11 +55,9 @@ function runBlock(
   return add(attended, project(quickGelu(project(normed(attended, 'norm2'), 'mlp.fc1')), 'mlp.fc2')) as Tensor2D;
 }
 
-export interface VisionOutput {
-  /** float32 `[tokens, hiddenSize]`: one row for each merged block of patches, image after image. */
-  readonly features: Tensor2D;
-  /** The output of every block, `[patches, embedDim]`, where asked for. */
-  readonly hiddenStates: Tensor2D[];
+/** Number of values of one patch row. */
+export function patchValues({ inChannels, temporalPatchSize, patchSize }: Qwen2VLVisionConfig): number {
+  return inChannels * temporalPatchSize * patchSize ** 2;
 }
 
 /**
@@ -70,15 +69,19 @@ export interface VisionOutput {
 export function runVisionTower(
   scope: ParameterScope,
   config: Qwen2VLVisionConfig,
-  input: { readonly patches: Tensor2D; readonly runs: readonly FrameRun[]; readonly hiddenStates?: boolean },
+  input: {
+    readonly patches: Tensor2D;
+    readonly runs: readonly FrameRun[];
+    readonly hiddenStates?: boolean | undefined;
+  },
 ): VisionOutput {
-  const { embedDim, inChannels, temporalPatchSize, patchSize, spatialMergeSize, depth } = config;
-  const patchValues = inChannels * temporalPatchSize * patchSize ** 2;
+  const { embedDim, spatialMergeSize, depth } = config;
+  const values = patchValues(config);
   const { runs } = input;
   const count = runs.reduce((total, { frames, length }) => total + frames * length, 0);
-  requireShape('runVisionTower', 'patches', input.patches.shape, [count, patchValues]);
+  requireShape('runVisionTower', 'patches', input.patches.shape, [count, values]);
   return tidy(() => {
-    const embedding = reshape(scope.get('patch_embed.proj.weight'), [embedDim, patchValues]);
+    const embedding = reshape(scope.get('patch_embed.proj.weight'), [embedDim, values]);
     let x = linear(input.patches, embedding as Tensor2D) as Tensor2D;
     const hiddenStates: Tensor2D[] = [];
     for (let i = 0; i < depth; i++) {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseSafetensors, toFloat32, toIntegers, type TensorView } from '@latte-flow/checkpoint';
 import { patchCount, type PatchGrid } from '../image/patchify.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
-import type { ModelInputs } from '../qwen2-vl/model-inputs.ts';
+import type { ModelInputs } from '../forward/model-inputs.ts';
 
 const FIXTURES = new URL('../../../../test/fixtures/vlm', import.meta.url).pathname;
 

@@ -1,8 +1,8 @@
-import type { Qwen2VLConfig } from '../config/qwen2-vl-config.ts';
-import type { ImageProcessorConfig } from '../image/image-processor-config.ts';
-import { processImages } from '../image/image-processor.ts';
+import { adapterOf } from '../adapter/registry.ts';
+import type { VisionLanguageConfig } from '../adapter/vlm-adapter.ts';
+import { padIds, type ModelInputs } from '../forward/model-inputs.ts';
+import type { PixelNormalisation } from '../image/patchify.ts';
 import type { RgbImage } from '../image/rgb-image.ts';
-import { padIds, type ModelInputs } from '../qwen2-vl/model-inputs.ts';
 import { renderChat, type ChatMessage } from './chat.ts';
 import { expandImagePlaceholders } from './image-placeholders.ts';
 import type { TextTokenizer } from './tokenizer.ts';
@@ -14,9 +14,9 @@ export interface Conversation {
 }
 
 export interface ConversationTools {
-  readonly config: Qwen2VLConfig;
+  readonly config: VisionLanguageConfig;
   readonly tokenizer: TextTokenizer;
-  readonly imageProcessor: ImageProcessorConfig;
+  readonly imageProcessor: PixelNormalisation;
 }
 
 /** Ids of a conversation up to where the assistant is to speak, and its images as patches. */
@@ -24,12 +24,12 @@ export function encodeConversation(
   { messages, images = [] }: Conversation,
   { config, tokenizer, imageProcessor }: ConversationTools,
 ): { ids: number[]; patches: Float32Array; grids: ModelInputs['grids'] } {
-  const { patches, grids } = processImages(images, imageProcessor);
-  const prompt = renderChat(messages, tokenizer.chatTemplate === undefined ? {} : { template: tokenizer.chatTemplate });
+  const adapter = adapterOf(config);
+  const { patches, grids } = adapter.processImages(images, imageProcessor);
+  const prompt = renderChat(messages, { template: tokenizer.chatTemplate ?? adapter.chatTemplate });
   const ids = expandImagePlaceholders(tokenizer.encode(prompt), {
-    grids,
     imageTokenId: config.imageTokenId,
-    mergeSize: imageProcessor.mergeSize,
+    images: grids.map((grid) => adapter.imagePrompt(grid, { config, tokenizer })),
   });
   return { ids, patches, grids };
 }

@@ -1,28 +1,24 @@
 import { refuseArgument } from '@latte-flow/core';
 
-import { imageTokenCount, type PatchGrid } from '../image/patchify.ts';
-
 /**
- * Repeats the one placeholder that stands for each image until there is one for each of its tokens.
+ * Puts the ids of each image in the place of the one placeholder that stands for it.
  * @throws LatteFlowError `invalid-argument` if placeholders and images differ in number
  */
 export function expandImagePlaceholders(
   ids: readonly number[],
-  options: { readonly grids: readonly PatchGrid[]; readonly imageTokenId: number; readonly mergeSize: number },
+  options: { readonly imageTokenId: number; readonly images: readonly (readonly number[])[] },
 ): number[] {
-  const { grids, imageTokenId, mergeSize } = options;
+  const { images, imageTokenId } = options;
   const placeholders = ids.filter((id) => id === imageTokenId).length;
-  if (placeholders !== grids.length) {
+  if (placeholders !== images.length) {
     refuseArgument({
       where: 'expandImagePlaceholders',
-      expected: `a place for each of the ${grids.length} images`,
+      expected: `a place for each of the ${images.length} images`,
       got: `${placeholders} in the conversation`,
       remedy: "Put one { type: 'image' } into the messages for each image.",
-      data: { placeholders, images: grids.length },
+      data: { placeholders, images: images.length },
     });
   }
   let image = 0;
-  return ids.flatMap((id) =>
-    id === imageTokenId ? new Array<number>(imageTokenCount(grids[image++]!, mergeSize)).fill(id) : [id],
-  );
+  return ids.flatMap((id) => (id === imageTokenId ? images[image++]! : [id]));
 }

@@ -43,12 +43,8 @@ test.each([null, 'text', {}, { model: { type: 'Odd' } }])('refuses %j as a token
   expect(() => createTokenizer({ tokenizer })).toThrow(expect.objectContaining({ code: 'checkpoint-invalid' }));
 });
 
-test('placeholders become one token for each merged block; their number must match', () => {
-  const grids = [
-    { frames: 1, rows: 4, columns: 2 },
-    { frames: 1, rows: 2, columns: 2 },
-  ];
-  const options = { grids, imageTokenId: 9, mergeSize: 2 };
+test('placeholders become the ids of their images; their number must match', () => {
+  const options = { imageTokenId: 9, images: [[9, 9], [9]] };
   expect(expandImagePlaceholders([1, 9, 2, 9], options)).toEqual([1, 9, 9, 2, 9]);
   expect(() => expandImagePlaceholders([1, 9], options)).toThrow('a place for each of the 2 images, got 1');
 });

@@ -1,7 +1,7 @@
 import { refuseArgument, requireInteger } from '@latte-flow/core';
 
 import type { RgbImage } from '../image/rgb-image.ts';
-import { padIds, type ModelInputs } from '../qwen2-vl/model-inputs.ts';
+import { padIds, type ModelInputs } from '../forward/model-inputs.ts';
 import { encodeConversation, joinPatches, type Conversation, type ConversationTools } from '../text/conversation.ts';
 
 /** One picture and what the model is to say about it. */

@@ -3,9 +3,9 @@ import { memory, variableGrads, type Scalar } from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 
 import { parseImageProcessorConfig } from '../image/image-processor-config.ts';
-import { parseQwen2VLConfig } from '../config/qwen2-vl-config.ts';
 import { processImages } from '../image/image-processor.ts';
-import { initialiseParameters } from '../qwen2-vl/initialise-parameters.ts';
+import { initialiseParameters } from '../adapter/initialise-parameters.ts';
+import { parseQwen2VLConfig } from '../qwen2-vl/qwen2-vl-config.ts';
 import { captionBatch, type EncodedSample } from './caption-batch.ts';
 import { captioningLoss, disposeCaptionTensors, uploadCaptionBatch } from './captioning-loss.ts';
 

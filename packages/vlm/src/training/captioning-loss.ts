@@ -3,10 +3,10 @@ import { softmaxCrossEntropy } from '@latte-flow/ops';
 import type { ParameterScope } from '@latte-flow/runtime';
 import { reshape, slice, tensor1d, tidy, type Scalar, type Tensor1D, type Tensor3D } from '@tensorflow/tfjs-core';
 
-import type { Qwen2VLConfig } from '../config/qwen2-vl-config.ts';
+import type { VisionLanguageConfig } from '../adapter/vlm-adapter.ts';
+import { decoderParameters, embedInputs, projectToVocabulary } from '../forward/forward.ts';
+import { disposeInputs, uploadInputs, type InputTensors } from '../forward/input-tensors.ts';
 import { runDecoder } from '../language-model/decoder.ts';
-import { disposeInputs, uploadInputs, type InputTensors } from '../qwen2-vl/input-tensors.ts';
-import { embedInputs, projectToVocabulary } from '../qwen2-vl/qwen2-vl.ts';
 import type { CaptionBatch } from './caption-batch.ts';
 
 /** A batch on the device, for one gradient; `disposeCaptionTensors` after it. */
@@ -43,7 +43,7 @@ function predictorSpan({ inputs, labelMask }: CaptionBatch): { start: number; le
  * Brings a batch to the device, with all that a gradient needs and that does not depend on the parameters.
  * @throws LatteFlowError `invalid-argument` if there is nothing to learn, or as `uploadInputs`
  */
-export function uploadCaptionBatch(config: Qwen2VLConfig, batch: CaptionBatch): CaptionTensors {
+export function uploadCaptionBatch(config: VisionLanguageConfig, batch: CaptionBatch): CaptionTensors {
   const predictors = predictorSpan(batch);
   const { ids, length, batch: samples } = batch.inputs;
   const labels = new Int32Array(samples * predictors.length);
@@ -68,12 +68,16 @@ export function disposeCaptionTensors({ inputs, labels, weights }: CaptionTensor
  * Mean cross-entropy of the caption tokens of a batch, a scalar owned by the caller: one pass over all images, one
  * over all texts, and logits only where a label stands. Call it inside `variableGrads`; the batch must outlive that.
  */
-export function captioningLoss(parameters: ParameterScope, config: Qwen2VLConfig, batch: CaptionTensors): Scalar {
+export function captioningLoss(
+  parameters: ParameterScope,
+  config: VisionLanguageConfig,
+  batch: CaptionTensors,
+): Scalar {
   const { inputs, predictors, labels, weights } = batch;
   return tidy(() => {
     const embeddings = embedInputs(parameters, config, inputs);
     const { rope, visibility } = inputs;
-    const { hidden } = runDecoder(parameters.scope('model'), config.text, { embeddings, rope, visibility });
+    const { hidden } = runDecoder(decoderParameters(parameters, config), config.text, { embeddings, rope, visibility });
     const [samples, , width] = hidden.shape;
     const rows = slice(hidden, [0, predictors.start, 0], [samples, predictors.length, width]);
     const logits = projectToVocabulary(parameters, config, rows as Tensor3D);

@@ -1,4 +1,4 @@
-import { processImages, resizeForModel, type ImageProcessorConfig, type RgbImage } from '@latte-flow/vlm';
+import { adapterOf, type RgbImage, type VisionLanguageModel } from '@latte-flow/vlm';
 
 import type { Quantity } from '../compare.ts';
 import { EXACT, type Bound, type FixtureReport } from '../report.ts';
@@ -9,11 +9,7 @@ const PIXEL_BOUND: Bound = { metric: 'absolute', tolerance: 1e-6 };
 const bytes = ({ data, height, width }: RgbImage): Quantity => ({ values: data, shape: [height, width, 3] });
 
 /** Decoded files, resized bytes, pixel values and grids. */
-export async function checkImages(
-  golden: GoldenVlm,
-  processor: ImageProcessorConfig,
-  report: FixtureReport,
-): Promise<void> {
+export async function checkImages(golden: GoldenVlm, model: VisionLanguageModel, report: FixtureReport): Promise<void> {
   for (const index of golden.images) {
     if (!(await golden.hasImage(index, 'bin')) || !(await golden.hasImage(index, 'png'))) continue;
     await report.compare(`image${index}`, EXACT, async () => [
@@ -26,7 +22,7 @@ export async function checkImages(
     if (indices.length === 0) continue;
     await report.section(`${name}.pixel_values`, async () => {
       const images = await Promise.all(indices.map((index) => golden.image(index)));
-      await checkCase({ name, golden, images, processor }, report);
+      await checkCase({ name, golden, images, model }, report);
     });
   }
 }
@@ -36,16 +32,20 @@ async function checkCase(
     name,
     golden,
     images,
-    processor,
-  }: { name: string; golden: GoldenVlm; images: readonly RgbImage[]; processor: ImageProcessorConfig },
+    model,
+  }: { name: string; golden: GoldenVlm; images: readonly RgbImage[]; model: VisionLanguageModel },
   report: FixtureReport,
 ): Promise<void> {
   const { tensors } = golden;
+  const adapter = adapterOf(model.config);
   for (const [i, image] of images.entries()) {
     const resized = `${name}.resized_u8.${i}`;
-    await report.compare(resized, EXACT, () => [bytes(resizeForModel(image, processor)), tensors.quantity(resized)]);
+    await report.compare(resized, EXACT, () => {
+      const [view] = adapter.resizeImage(image, model.imageProcessor);
+      return [bytes(view!), tensors.quantity(resized)];
+    });
   }
-  const { patches, grids } = processImages(images, processor);
+  const { patches, grids } = adapter.processImages(images, model.imageProcessor);
   await report.compare(`${name}.image_grid_thw`, EXACT, () => [
     {
       values: grids.flatMap(({ frames, rows, columns }) => [frames, rows, columns]),

@@ -1,10 +1,9 @@
 import { TensorOwner } from '@latte-flow/runtime';
 import {
-  continueQwen2VL,
+  adapterOf,
+  continuePrompt,
   disposeInputs,
   embedInputs,
-  ropeIndex,
-  runVisionTower,
   uploadInputs,
   type ModelInputs,
   type VisionLanguageModel,
@@ -25,20 +24,24 @@ export interface CaseOptions {
 
 /** M-RoPE positions `[3, B, T]` of visible tokens, and how far the next one's is from their number. */
 export async function checkPositions({ name, golden, model }: CaseOptions, report: FixtureReport): Promise<void> {
-  const { imageTokenId, vision } = model.config;
   const inputs = golden.inputs(name);
   const { mask, batch, length } = inputs;
-  const index = ropeIndex(inputs, inputs.grids, { imageTokenId, mergeSize: vision.spatialMergeSize });
+  const { positions, end } = adapterOf(model.config).positions(inputs, model.config);
+  const deltas = end.map((next, sample) => next - visibleTokens(inputs, sample));
   const shape = [3 * batch, length]; // a row for each axis of each sample
   const visible = { mask: [...mask, ...mask, ...mask], axis: 1 };
   await report.compare(`${name}.position_ids`, { ...EXACT, visible }, () => [
-    { values: index.positions.flatMap((axis) => axis.flatMap((row) => [...row])), shape },
+    { values: positions.flatMap((axis) => axis.flatMap((row) => [...row])), shape },
     { values: golden.tensors.integers(`${name}.position_ids`), shape },
   ]);
   await report.compare(`${name}.rope_deltas`, EXACT, () => [
-    { values: index.deltas, shape: [batch, 1] },
+    { values: deltas, shape: [batch, 1] },
     golden.tensors.quantity(`${name}.rope_deltas`),
   ]);
+}
+
+function visibleTokens({ mask, length }: ModelInputs, sample: number): number {
+  return mask.subarray(sample * length, (sample + 1) * length).reduce((sum, visible) => sum + visible, 0);
 }
 
 /** Logits of every visible token, and the vision features, hidden states and cache that the fixture has. */
@@ -82,8 +85,8 @@ async function checkEmbeddings(
   try {
     await compare('inputs_embeds', owner.own(embedInputs(parameters, config, uploaded)), 1);
     if (uploaded.images === undefined) return;
-    const tower = parameters.scope('visual');
-    const vision = runVisionTower(tower, config.vision, { ...uploaded.images, hiddenStates: true });
+    const { images } = uploaded;
+    const vision = adapterOf(config).imageFeatures(parameters, config, { images, hiddenStates: true });
     for (const tensor of [vision.features, ...vision.hiddenStates]) owner.own(tensor);
     for (const [block, state] of vision.hiddenStates.entries()) await compare(`vision.block${block}`, state);
     await compare('vision.merger_out', vision.features);
@@ -108,7 +111,7 @@ async function checkContinuation(
   if (!golden.tensors.has(`${name}.generated_logits`)) return;
   await report.compare(`${name}.generated_logits`, LOGITS_BOUND, async () => {
     const ids = golden.tensors.integers(`${name}.generated_ids`);
-    const more = continueQwen2VL(model.parameters, model.config, { ids, cache: first.cache });
+    const more = continuePrompt(model.parameters, model.config, { ids, cache: first.cache });
     owner.own(more.logits);
     owner.own(more.cache.mask);
     for (const { key, value } of more.cache.layers) [key, value].forEach((tensor) => owner.own(tensor));

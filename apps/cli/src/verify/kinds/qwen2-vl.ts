@@ -12,7 +12,7 @@ import { checkSpellings } from './qwen2-vl-spellings.ts';
 export async function checkQwen2VL({ path }: Fixture, report: FixtureReport): Promise<void> {
   const golden = await GoldenVlm.open(path);
   using model = await VisionLanguageModel.fromPretrained(path, { signal: report.signal });
-  await checkImages(golden, model.imageProcessor, report);
+  await checkImages(golden, model, report);
   await report.section('smart_resize_table', () => checkSizes(golden, report));
   for (const name of golden.cases) {
     const on = { name, golden, model };

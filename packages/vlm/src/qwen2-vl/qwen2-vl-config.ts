@@ -1,7 +1,6 @@
-import { LatteFlowError, describeValue } from '@latte-flow/core';
-
+import type { VisionLanguageConfig } from '../adapter/vlm-adapter.ts';
+import { JsonFields, type JsonObject } from '../config/json-fields.ts';
 import type { DecoderConfig } from '../language-model/decoder-config.ts';
-import { isJsonObject, JsonFields, type JsonObject } from './json-fields.ts';
 
 /** The vision tower of Qwen2-VL. */
 export interface Qwen2VLVisionConfig {
@@ -15,21 +14,14 @@ export interface Qwen2VLVisionConfig {
   readonly spatialMergeSize: number;
 }
 
-export interface Qwen2VLConfig {
+export interface Qwen2VLConfig extends VisionLanguageConfig {
   readonly modelType: 'qwen2_vl';
-  readonly text: DecoderConfig;
   readonly vision: Qwen2VLVisionConfig;
-  readonly imageTokenId: number;
   readonly visionStartTokenId: number;
   readonly visionEndTokenId: number;
-  readonly bosTokenId: number;
-  readonly eosTokenId: number;
 }
 
 const WHERE = 'parseQwen2VLConfig';
-
-/** What `parseVisionLanguageConfig` knows. */
-export const KNOWN_MODEL_TYPES = ['qwen2_vl'] as const;
 
 function readRope(text: JsonFields): Pick<DecoderConfig, 'ropeTheta' | 'mropeSection'> {
   const places = [text.object(['rope_parameters']), text.object(['rope_scaling'])];
@@ -133,22 +125,6 @@ export function parseQwen2VLConfig(json: JsonObject): Qwen2VLConfig {
     bosTokenId: tokenId('bos_token_id', 151643),
     eosTokenId: tokenId('eos_token_id', 151645),
   };
-}
-
-/**
- * Reads any `config.json` that this package has an architecture for.
- * @throws LatteFlowError `unsupported` for an unknown `model_type`, listing the known ones
- */
-export function parseVisionLanguageConfig(json: unknown): Qwen2VLConfig {
-  const modelType = isJsonObject(json) ? json['model_type'] : undefined;
-  if (isJsonObject(json) && modelType === 'qwen2_vl') return parseQwen2VLConfig(json);
-  throw new LatteFlowError('unsupported', {
-    where: 'parseVisionLanguageConfig',
-    expected: `model_type to be one of ${KNOWN_MODEL_TYPES.join(', ')}`,
-    got: describeValue(modelType),
-    remedy: 'Load a checkpoint of a known architecture.',
-    data: { modelType, known: KNOWN_MODEL_TYPES },
-  });
 }
 
 /** The `config.json` of a Qwen2-VL model in the Hub's flat spelling; `parseQwen2VLConfig` reads it back. */

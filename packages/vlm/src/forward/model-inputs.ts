@@ -1,8 +1,16 @@
 import { LatteFlowError, requireInteger } from '@latte-flow/core';
 
-import type { Qwen2VLConfig } from '../config/qwen2-vl-config.ts';
+import { adapterOf } from '../adapter/registry.ts';
+import type { VisionLanguageConfig } from '../adapter/vlm-adapter.ts';
 import { patchCount, type PatchGrid } from '../image/patchify.ts';
-import type { PaddedIds } from './rope-index.ts';
+
+/** Token ids of a padded batch, `[batch, length]` row-major, with 1 where a token is visible and 0 where it is padding. */
+export interface PaddedIds {
+  readonly ids: Int32Array;
+  readonly mask: Uint8Array;
+  readonly batch: number;
+  readonly length: number;
+}
 
 /** A padded batch on the host: what the model runs on. */
 export interface ModelInputs extends PaddedIds {
@@ -40,7 +48,8 @@ export function padIds(
  * Refuses ids outside the vocabulary, prompts that exceed the model's positions, and patches that do not fit the grids.
  * @throws LatteFlowError `invalid-argument` or `context-overflow`
  */
-export function requireModelInputs(where: string, inputs: ModelInputs, { text, vision }: Qwen2VLConfig): void {
+export function requireModelInputs(where: string, inputs: ModelInputs, config: VisionLanguageConfig): void {
+  const { text } = config;
   const { ids, mask, batch, length, grids, patches } = inputs;
   const exactly = (name: string, value: number, wanted: number): void =>
     void requireInteger(where, name, value, { min: wanted, max: wanted });
@@ -48,8 +57,7 @@ export function requireModelInputs(where: string, inputs: ModelInputs, { text, v
   exactly('mask.length', mask.length, batch * length);
   for (const id of ids) requireInteger(where, 'token id', id, { min: 0, max: text.vocabSize - 1 });
   const patchTotal = grids.reduce((total, grid) => total + patchCount(grid), 0);
-  const values = vision.inChannels * vision.temporalPatchSize * vision.patchSize ** 2;
-  exactly('patches.length', patches?.length ?? 0, patchTotal * values);
+  exactly('patches.length', patches?.length ?? 0, patchTotal * adapterOf(config).patchValues(config));
   if (length <= text.maxPositionEmbeddings) return;
   throw new LatteFlowError('context-overflow', {
     where,

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 
 import { GoldenVlm, vlmFixtures } from '../testing/golden-vlm.ts';
-import { isJsonObject, type JsonObject } from './json-fields.ts';
-import { parseQwen2VLConfig, parseVisionLanguageConfig, qwen2VLConfigToJson } from './qwen2-vl-config.ts';
+import { parseVisionLanguageConfig } from '../adapter/registry.ts';
+import { isJsonObject, type JsonObject } from '../config/json-fields.ts';
+import { parseQwen2VLConfig, qwen2VLConfigToJson } from './qwen2-vl-config.ts';
 
 const golden = new GoldenVlm(vlmFixtures('qwen2_vl')[0]!);
 

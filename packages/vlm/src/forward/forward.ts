@@ -3,13 +3,13 @@ import { attentionVisibility, embed, linear, ropeTables } from '@latte-flow/ops'
 import type { ParameterScope } from '@latte-flow/runtime';
 import { concat, slice, tensor2d, tidy, type Tensor, type Tensor2D, type Tensor3D } from '@tensorflow/tfjs-core';
 
-import type { Qwen2VLConfig } from '../config/qwen2-vl-config.ts';
+import { adapterOf } from '../adapter/registry.ts';
+import type { VisionLanguageConfig } from '../adapter/vlm-adapter.ts';
 import { encodeLayers, runDecoder, type LayerCache } from '../language-model/decoder.ts';
 import { tidyResult } from '../language-model/tidy-result.ts';
 import { mergeImageFeatures } from './image-features.ts';
 import { uploadInputs, uploadMask, type InputTensors } from './input-tensors.ts';
 import type { ModelInputs } from './model-inputs.ts';
-import { runVisionTower } from './vision-tower.ts';
 
 /** Keys and values of a prompt, as the generation stream and further decoding need them. Its owner disposes of it. */
 export interface ContextCache {
@@ -36,24 +36,38 @@ export function disposeContextCache({
   mask.dispose();
 }
 
+/** The parameters of the decoder: `embed_tokens`, `layers` and `norm`. */
+export function decoderParameters(parameters: ParameterScope, config: VisionLanguageConfig): ParameterScope {
+  return parameters.scope(adapterOf(config).decoderPrefix);
+}
+
+function embeddingTable(parameters: ParameterScope, config: VisionLanguageConfig): Tensor2D {
+  return decoderParameters(parameters, config).get('embed_tokens.weight') as Tensor2D;
+}
+
 /** Word embeddings with the image features in their places, float32 `[B, S, D]`, owned by the caller. Differentiable. */
 export function embedInputs(
   parameters: ParameterScope,
-  config: Qwen2VLConfig,
+  config: VisionLanguageConfig,
   { inputs, ids, images }: InputTensors,
 ): Tensor3D {
   return tidy(() => {
-    const words = embed(ids, parameters.get('model.embed_tokens.weight')) as Tensor3D;
+    const adapter = adapterOf(config);
+    const words = embed(ids, embeddingTable(parameters, config)) as Tensor3D;
     if (images === undefined) return words;
-    const { features } = runVisionTower(parameters.scope('visual'), config.vision, images);
+    const { features } = adapter.imageFeatures(parameters, config, { images });
     return mergeImageFeatures(words, features, { ...inputs, imageTokenId: config.imageTokenId });
   });
 }
 
 /** Logits of hidden states over the vocabulary: `[..., D]` -> `[..., V]`, by the embeddings where the head is tied. */
-export function projectToVocabulary(parameters: ParameterScope, config: Qwen2VLConfig, hidden: Tensor3D): Tensor3D {
-  const head = config.text.tieWordEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
-  return linear(hidden, parameters.get(head)) as Tensor3D;
+export function projectToVocabulary(
+  parameters: ParameterScope,
+  config: VisionLanguageConfig,
+  hidden: Tensor3D,
+): Tensor3D {
+  const tied = config.text.tieWordEmbeddings;
+  return linear(hidden, tied ? embeddingTable(parameters, config) : parameters.get('lm_head.weight')) as Tensor3D;
 }
 
 export interface ForwardOptions {
@@ -77,16 +91,21 @@ export interface ForwardOutput {
  * result.
  * @throws LatteFlowError `context-overflow`, or `invalid-argument` if image tokens and images do not match
  */
-export function forwardQwen2VL(
+export function forwardPrompt(
   parameters: ParameterScope,
-  config: Qwen2VLConfig,
+  config: VisionLanguageConfig,
   { inputs, logits: wanted = 'all', hiddenStates = false }: ForwardOptions & { readonly inputs: ModelInputs },
 ): ForwardOutput {
   return tidyResult(() => {
     const tensors = uploadInputs(config, inputs);
     const { rope, visibility, mask, end } = tensors;
     const embeddings = embedInputs(parameters, config, tensors);
-    const decoded = runDecoder(parameters.scope('model'), config.text, { embeddings, rope, visibility, hiddenStates });
+    const decoded = runDecoder(decoderParameters(parameters, config), config.text, {
+      embeddings,
+      rope,
+      visibility,
+      hiddenStates,
+    });
     const { hidden, layers } = decoded;
     const logits = projectRows(parameters, config, { hidden, wanted });
     return { logits, hidden, cache: { layers, mask, end }, hiddenStates: decoded.hiddenStates };
@@ -95,7 +114,7 @@ export function forwardQwen2VL(
 
 function projectRows(
   parameters: ParameterScope,
-  config: Qwen2VLConfig,
+  config: VisionLanguageConfig,
   { hidden, wanted }: { readonly hidden: Tensor3D; readonly wanted: 'all' | 'last' },
 ): Tensor3D {
   const [batch, length, width] = hidden.shape;
@@ -108,9 +127,9 @@ function projectRows(
  * Returns logits `[B, N, V]` (or of the last token) and a new cache of T + N tokens, both the caller's; the old cache
  * is borrowed.
  */
-export function continueQwen2VL(
+export function continuePrompt(
   parameters: ParameterScope,
-  config: Qwen2VLConfig,
+  config: VisionLanguageConfig,
   {
     ids,
     cache,
@@ -119,10 +138,11 @@ export function continueQwen2VL(
 ): { logits: Tensor3D; cache: ContextCache } {
   const { text } = config;
   const batch = cache.end.length;
-  const count = requireInteger('continueQwen2VL', 'ids.length / batch', ids.length / batch, { min: 1 });
+  const count = requireInteger('continuePrompt', 'ids.length / batch', ids.length / batch, { min: 1 });
   const positions = cache.end.map((end) => Int32Array.from({ length: count }, (_, i) => end + i));
   return tidyResult(() => {
-    const rope = ropeTables([positions, positions, positions], {
+    const axes = text.mropeSection === undefined ? [positions] : [positions, positions, positions];
+    const rope = ropeTables(axes, {
       headDim: text.headDim,
       theta: text.ropeTheta,
       sections: text.mropeSection,
@@ -134,11 +154,14 @@ export function continueQwen2VL(
       contextTokens: cache.mask.shape[1],
       contextMask: cache.mask,
     });
-    const embeddings = embed(
-      tensor2d(ids, [batch, count], 'int32'),
-      parameters.get('model.embed_tokens.weight'),
-    ) as Tensor3D;
-    const decoded = runDecoder(parameters.scope('model'), text, { embeddings, rope, visibility, past: cache.layers });
+    const words = tensor2d(ids, [batch, count], 'int32');
+    const embeddings = embed(words, embeddingTable(parameters, config)) as Tensor3D;
+    const decoded = runDecoder(decoderParameters(parameters, config), text, {
+      embeddings,
+      rope,
+      visibility,
+      past: cache.layers,
+    });
     const layers = decoded.layers.map(({ key, value }, i) => ({
       key: concat([cache.layers[i]!.key, key], 2),
       value: concat([cache.layers[i]!.value, value], 2),
@@ -154,11 +177,11 @@ export function continueQwen2VL(
 /**
  * The key/value cache of a prompt without its logits: what the generation stream attends to. `layers` limits it to
  * the first so many layers, whose later part is not computed.
- * @throws LatteFlowError as `forwardQwen2VL`, and `invalid-argument` for `layers` outside [1, numLayers]
+ * @throws LatteFlowError as `forwardPrompt`, and `invalid-argument` for `layers` outside [1, numLayers]
  */
-export function encodeQwen2VL(
+export function encodePrompt(
   parameters: ParameterScope,
-  config: Qwen2VLConfig,
+  config: VisionLanguageConfig,
   { inputs, layers: count = config.text.numLayers }: { readonly inputs: ModelInputs; readonly layers?: number },
 ): ContextCache {
   requireInteger('encode', 'layers', count, { min: 1, max: config.text.numLayers });
@@ -167,7 +190,12 @@ export function encodeQwen2VL(
     const { rope, visibility, mask, end } = tensors;
     const embeddings = embedInputs(parameters, config, tensors);
     return {
-      layers: encodeLayers(parameters.scope('model'), config.text, { embeddings, rope, visibility, layers: count }),
+      layers: encodeLayers(decoderParameters(parameters, config), config.text, {
+        embeddings,
+        rope,
+        visibility,
+        layers: count,
+      }),
       mask,
       end,
     };

@@ -1,11 +1,10 @@
 import { attentionVisibility, ropeTables, type RopeTables, type Visibility } from '@latte-flow/ops';
 import { cast, dispose, tensor2d, tidy, type Tensor2D, type TensorContainer } from '@tensorflow/tfjs-core';
 
-import type { Qwen2VLConfig } from '../config/qwen2-vl-config.ts';
+import { adapterOf } from '../adapter/registry.ts';
+import type { VisionInput, VisionLanguageConfig } from '../adapter/vlm-adapter.ts';
 import { tidyResult } from '../language-model/tidy-result.ts';
-import { frameRuns, type FrameRun } from './frame-runs.ts';
 import { requireModelInputs, type ModelInputs } from './model-inputs.ts';
-import { ropeIndex } from './rope-index.ts';
 
 /**
  * A batch on the device: everything about it that does not depend on the parameters. A gradient needs these tensors
@@ -21,8 +20,8 @@ export interface InputTensors {
   readonly mask: Tensor2D;
   readonly rope: RopeTables;
   readonly visibility: Visibility;
-  /** float32 `[patches, patch values]` and how they form frames; absent without images. */
-  readonly images?: { readonly patches: Tensor2D; readonly runs: readonly FrameRun[] };
+  /** Patches and what the adapter adds to them; absent without images. */
+  readonly images?: VisionInput;
 }
 
 /** A host mask as a bool tensor `[batch, length]`, owned by the caller. */
@@ -34,10 +33,11 @@ export function uploadMask({ mask, batch, length }: Pick<ModelInputs, 'mask' | '
  * Checks a batch and brings it to the device. The caller owns the tensors: `disposeInputs`, or an enclosing `tidy`.
  * @throws LatteFlowError `context-overflow`, or `invalid-argument` if image tokens and images do not match
  */
-export function uploadInputs(config: Qwen2VLConfig, inputs: ModelInputs): InputTensors {
-  const { text, vision, imageTokenId } = config;
+export function uploadInputs(config: VisionLanguageConfig, inputs: ModelInputs): InputTensors {
+  const { text } = config;
+  const adapter = adapterOf(config);
   requireModelInputs('uploadInputs', inputs, config);
-  const { positions, end } = ropeIndex(inputs, inputs.grids, { imageTokenId, mergeSize: vision.spatialMergeSize });
+  const { positions, end } = adapter.positions(inputs, config);
   const { ids, batch, length, patches, grids } = inputs;
   const tensors = tidyResult(() => {
     const mask = uploadMask(inputs);
@@ -52,20 +52,10 @@ export function uploadInputs(config: Qwen2VLConfig, inputs: ModelInputs): InputT
       visibility: attentionVisibility({ batch, tokens: length, causal: true, ...(isMasked ? { mask } : {}) }),
       ...(grids.length === 0 || patches === undefined
         ? {}
-        : {
-            images: {
-              patches: tensor2d(patches, [patches.length / patchValues(vision), patchValues(vision)]),
-              runs: frameRuns(grids, vision),
-            },
-          }),
+        : { images: adapter.uploadImages({ patches, grids }, config) }),
     };
   });
   return { ...tensors, inputs, end };
-}
-
-/** Number of values of one patch row. */
-export function patchValues({ inChannels, temporalPatchSize, patchSize }: Qwen2VLConfig['vision']): number {
-  return inChannels * temporalPatchSize * patchSize ** 2;
 }
 
 /** Disposes of what `uploadInputs` made. */

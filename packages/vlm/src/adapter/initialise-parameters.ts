@@ -1,8 +1,8 @@
 import { elementCount, NoisePurpose, normalNoise, requireInteger } from '@latte-flow/core';
 import type { ParameterValues } from '@latte-flow/runtime';
 
-import type { Qwen2VLConfig } from '../config/qwen2-vl-config.ts';
-import { parameterShapes } from './parameter-shapes.ts';
+import { parameterShapes } from './registry.ts';
+import type { VisionLanguageConfig } from './vlm-adapter.ts';
 
 const STANDARD_DEVIATION = 0.02;
 
@@ -11,7 +11,7 @@ const STANDARD_DEVIATION = 0.02;
  * `parameterShapes` draws from stream i of the seed, so that the same seed always gives the same model.
  * @throws LatteFlowError `invalid-argument` if the seed is not an integer in [0, 2^53)
  */
-export function initialiseParameters(config: Qwen2VLConfig, seed: number): Map<string, ParameterValues> {
+export function initialiseParameters(config: VisionLanguageConfig, seed: number): Map<string, ParameterValues> {
   requireInteger('initialiseParameters', 'seed', seed, { min: 0 });
   const entries = [...parameterShapes(config)].map(([name, shape], i): [string, ParameterValues] => {
     const count = elementCount(shape);

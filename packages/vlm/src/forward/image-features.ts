@@ -13,7 +13,7 @@ import {
   type Tensor3D,
 } from '@tensorflow/tfjs-core';
 
-import type { PaddedIds } from './rope-index.ts';
+import type { PaddedIds } from './model-inputs.ts';
 
 /** Stretches of one sample that are image tokens, in order. */
 function imageRuns(isImage: readonly boolean[]): { start: number; length: number }[] {
