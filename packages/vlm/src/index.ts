@@ -36,8 +36,11 @@ export { ropeIndex } from './qwen2-vl/rope-index.ts';
 export type { RopeIndex } from './qwen2-vl/rope-index.ts';
 
 export { decodeImage } from './image/decode-image.ts';
+export type { DecodeImageOptions } from './image/decode-image.ts';
 export { imageProcessorConfigToJson, parseImageProcessorConfig } from './image/image-processor-config.ts';
 export type { ImageProcessorConfig } from './image/image-processor-config.ts';
+export { loadImage } from './image/load-image.ts';
+export type { ImageSource } from './image/load-image.ts';
 export { processImages, resizeForModel } from './image/image-processor.ts';
 export type { ProcessedImages } from './image/image-processor.ts';
 export { imageTokenCount, patchCount, patchifyImage } from './image/patchify.ts';

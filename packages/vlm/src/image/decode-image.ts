@@ -1,38 +1,62 @@
 import { LatteFlowError, throwIfAborted } from '@latte-flow/core';
 
-import type { RgbImage } from './rgb-image.ts';
+import { readImageHeader, type ImageHeader } from './image-header.ts';
+import { rgbOfCmyk, rgbOfRgba, type RgbImage } from './rgb-image.ts';
+
+const MAX_SIDE = 16_384;
+const MAX_PIXELS = 2 ** 27;
+
+export interface DecodeImageOptions {
+  /** Turn the picture as its EXIF orientation says. Default false, as in the reference. */
+  readonly applyOrientation?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+function refuseImage(details: { expected: string; got: string; remedy: string; cause?: unknown }): never {
+  throw new LatteFlowError('image-invalid', { where: 'decodeImage', ...details });
+}
 
 function refuseBytes(cause: unknown): never {
-  throw new LatteFlowError('image-invalid', {
-    where: 'decodeImage',
+  return refuseImage({
     expected: 'the bytes of a PNG, JPEG or WebP image',
     got: 'bytes that do not decode',
-    remedy: 'Pass a complete image file of a known format.',
+    remedy: 'Pass a complete image file.',
     cause,
   });
 }
 
-function withoutAlpha(rgba: ArrayLike<number>, size: { width: number; height: number }): RgbImage {
-  const data = new Uint8Array(size.width * size.height * 3);
-  for (let from = 0, to = 0; to < data.length; from += 4, to += 3) {
-    data[to] = rgba[from]!;
-    data[to + 1] = rgba[from + 1]!;
-    data[to + 2] = rgba[from + 2]!;
+/** Refuses what is no image file, and sizes that would take gigabytes, before anything is decoded. */
+function requireHeader(bytes: Uint8Array): ImageHeader {
+  const header = readImageHeader(bytes);
+  if (header === undefined) {
+    return refuseImage({
+      expected: 'the bytes of a PNG, JPEG or WebP image',
+      got: bytes.length === 0 ? 'none' : `${bytes.length} bytes of another kind, or cut short`,
+      remedy: 'Pass a complete image file of a known format.',
+    });
   }
-  return { data, ...size };
+  const { width, height } = header;
+  const fits = Math.max(width, height) <= MAX_SIDE && width * height <= MAX_PIXELS;
+  if (fits && width > 0 && height > 0) return header;
+  return refuseImage({
+    expected: `an image of 1 to ${MAX_SIDE} pixels a side and at most ${MAX_PIXELS} pixels`,
+    got: `${width} x ${height}`,
+    remedy: 'Scale the picture down first.',
+  });
 }
 
-async function decodeInBrowser(bytes: Uint8Array<ArrayBuffer>): Promise<RgbImage> {
-  const bitmap = await createImageBitmap(new Blob([bytes]), {
+async function decodeInBrowser(bytes: Uint8Array, { applyOrientation }: DecodeImageOptions): Promise<RgbImage> {
+  const bitmap = await createImageBitmap(new Blob([bytes as Uint8Array<ArrayBuffer>]), {
     colorSpaceConversion: 'none',
     premultiplyAlpha: 'none',
-    imageOrientation: 'none' as ImageOrientation,
+    // "none" is missing from the DOM library of TypeScript.
+    imageOrientation: (applyOrientation === true ? 'from-image' : 'none') as ImageOrientation,
   }).catch(refuseBytes);
   try {
     const { width, height } = bitmap;
     const context = new OffscreenCanvas(width, height).getContext('2d')!;
     context.drawImage(bitmap, 0, 0);
-    return withoutAlpha(context.getImageData(0, 0, width, height).data, { width, height });
+    return { data: rgbOfRgba(context.getImageData(0, 0, width, height).data), width, height };
   } finally {
     bitmap.close();
   }
@@ -52,25 +76,35 @@ async function loadSharp(): Promise<typeof import('sharp').default> {
   }
 }
 
-/**
- * Decodes a PNG, JPEG or WebP file to RGB. Alpha is dropped, not blended, and EXIF rotation is not applied, as in the
- * reference (`PIL.Image.convert('RGB')`). In browsers `createImageBitmap` decodes, in Node the optional peer `sharp`.
- * @throws LatteFlowError `image-invalid` if the bytes are no image, `dependency-missing` without sharp
- */
-export async function decodeImage(
-  bytes: Uint8Array<ArrayBuffer>,
-  options: { readonly signal?: AbortSignal } = {},
+async function decodeInNode(
+  bytes: Uint8Array,
+  { applyOrientation = false, cmyk }: DecodeImageOptions & { readonly cmyk: boolean },
 ): Promise<RgbImage> {
-  throwIfAborted(options.signal);
-  if (typeof createImageBitmap === 'function' && typeof OffscreenCanvas === 'function') return decodeInBrowser(bytes);
   const sharp = await loadSharp();
-  const decoded = await sharp(bytes)
-    .toColourspace('srgb')
-    .removeAlpha()
-    .raw()
-    .toBuffer({ resolveWithObject: true })
-    .catch(refuseBytes);
-  throwIfAborted(options.signal);
+  const opened = sharp(bytes, { ignoreIcc: true, autoOrient: applyOrientation, limitInputPixels: MAX_PIXELS });
+  const converted = cmyk
+    ? opened.pipelineColourspace('cmyk').toColourspace('cmyk')
+    : opened.toColourspace('srgb').removeAlpha();
+  const decoded = await converted.raw().toBuffer({ resolveWithObject: true }).catch(refuseBytes);
   const { width, height } = decoded.info;
-  return { data: new Uint8Array(decoded.data), width, height };
+  return { data: cmyk ? rgbOfCmyk(decoded.data) : new Uint8Array(decoded.data), width, height };
+}
+
+/**
+ * Decodes a PNG, JPEG or WebP file to RGB: in Node by the optional peer `sharp`, with the bytes that
+ * `PIL.Image.open(file).convert('RGB')` gives, in browsers by `createImageBitmap`. As there, alpha is dropped and not
+ * blended, colour profiles are ignored, inks (CMYK) become RGB by multiplication, an animation gives its first frame,
+ * and EXIF orientation is not applied unless asked for. Of 16-bit samples the high byte is kept (Pillow clips grey
+ * ones at 255 instead). A browser has its own conversion of CMYK, and gives colours under alpha rounded, black where
+ * nothing is seen.
+ * @throws LatteFlowError `image-invalid` if the bytes are no image, are cut short, or their header says more than
+ * 16,384 pixels a side or 2^27 pixels; `dependency-missing` without sharp
+ */
+export async function decodeImage(bytes: Uint8Array, options: DecodeImageOptions = {}): Promise<RgbImage> {
+  throwIfAborted(options.signal);
+  const { cmyk } = requireHeader(bytes);
+  const inBrowser = typeof createImageBitmap === 'function' && typeof OffscreenCanvas === 'function';
+  const image = await (inBrowser ? decodeInBrowser(bytes, options) : decodeInNode(bytes, { ...options, cmyk }));
+  throwIfAborted(options.signal);
+  return image;
 }

@@ -106,6 +106,7 @@ describe('decoding', () => {
       throw new Error('Cannot find package');
     });
     const { decodeImage: fresh } = await import('./decode-image.ts');
-    await expect(fresh(new Uint8Array(8))).rejects.toMatchObject({ code: 'dependency-missing' });
+    const file = readFileSync(join(golden.folder, 'image0.png'));
+    await expect(fresh(file)).rejects.toMatchObject({ code: 'dependency-missing' });
   });
 });

@@ -23,3 +23,24 @@ export function requireRgbImage(where: string, image: RgbImage): RgbImage {
     data: { width, height, bytes: data?.length },
   });
 }
+
+/** RGB of RGBA bytes, alpha dropped and not blended. */
+export function rgbOfRgba(rgba: Uint8Array | Uint8ClampedArray): Uint8Array {
+  const data = new Uint8Array((rgba.length / 4) * 3);
+  for (let from = 0, to = 0; to < data.length; from += 4, to += 3) {
+    data[to] = rgba[from]!;
+    data[to + 1] = rgba[from + 1]!;
+    data[to + 2] = rgba[from + 2]!;
+  }
+  return data;
+}
+
+/** RGB of CMYK bytes (255 = full ink) as Pillow converts them: (255 - k) (255 - c) / 255, rounded. */
+export function rgbOfCmyk(cmyk: Uint8Array): Uint8Array {
+  const data = new Uint8Array((cmyk.length / 4) * 3);
+  for (let from = 0, to = 0; to < data.length; from += 4, to += 3) {
+    const light = 255 - cmyk[from + 3]!;
+    for (let ink = 0; ink < 3; ink++) data[to + ink] = light - Math.round((cmyk[from + ink]! * light) / 255);
+  }
+  return data;
+}
