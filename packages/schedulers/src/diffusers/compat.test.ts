@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
+import type { FloatArray } from '../arrays/float-array.ts';
 import { integrate } from '../solvers/integrate.ts';
 import { upstreamCompat } from './compat.ts';
 import { fromDiffusersConfig } from './from-diffusers.ts';
@@ -42,8 +43,24 @@ describe('defaults do what the classes were meant to do', () => {
       expect(upstream.timesteps[1]).toBe(954);
       expect(upstream.sigmas.at(-1)).toBe(upstream.sigmas.at(-2));
       expect(upstream.grid.sigmas).toHaveLength(8);
+    }
+  });
+
+  test('a run of nothing but a repeated last sigma stands still', async () => {
+    for (const name of ['DEISMultistepScheduler', 'SASolverScheduler']) {
+      const held = fromDiffusersConfig(named(name, { ...flow, flow_shift: 3 }), { compat: upstreamCompat });
       for (const options of [{ steps: 1 }, { steps: 8, beginIndex: 7 }]) {
-        expect(() => held.schedule(options)).toThrow(/expected a step between two sigmas, got the repeated last sigma/);
+        const { sigmas, grid, solver, conditioning } = held.schedule(options);
+        expect(sigmas.at(-1)).toBe(sigmas.at(-2));
+        const seen: number[] = [];
+        const velocity = (x: FloatArray, sigma: number) => {
+          seen.push(sigma);
+          return x.map((value) => value + 1);
+        };
+        const { sample } = await integrate(solver, { ...grid, sample: Float64Array.of(0.3, -2), velocity });
+        expect([...sample]).toEqual([0.3, -2]);
+        expect(seen).toEqual([sigmas.at(-1)]);
+        expect(conditioning({ step: 0 }).sigma).toBe(sigmas.at(-1));
       }
     }
   });

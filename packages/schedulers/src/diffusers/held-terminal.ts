@@ -1,3 +1,4 @@
+import { evaluateOnce } from '../solvers/single-evaluation.ts';
 import type { Instruction, Solver, Step } from '../solvers/solver.ts';
 
 /**
@@ -14,5 +15,15 @@ export function heldTerminal(solver: Solver): Solver {
       const held: Step = { ...seen, index: step.count, start: step.end, memory: {} };
       return [...solver.plan(seen), ...solver.plan(held)] satisfies readonly Instruction[];
     },
+  };
+}
+
+/** The solver of a run that is nothing but the repeated last node: one evaluation, and the sample as it was. */
+export function standstill({ name, order }: Solver): Solver {
+  return {
+    name,
+    order,
+    stochastic: false,
+    plan: (step) => evaluateOnce(step, { draws: false, slots: { sample: { sample: 1 } } }),
   };
 }

@@ -4,7 +4,7 @@ import { startOfStrength } from '../sigmas/strength.ts';
 import type { Churn } from '../solvers/churn.ts';
 import { gridOf, type GridOption } from '../solvers/grid.ts';
 import type { Solver } from '../solvers/solver.ts';
-import { heldTerminal } from './held-terminal.ts';
+import { heldTerminal, standstill } from './held-terminal.ts';
 import type { DiffusersWarning } from './scheduler-config.ts';
 
 /** The arguments of `set_timesteps`, `set_shift`, `set_begin_index` and `step`. A class refuses those it has no use for. */
@@ -35,7 +35,10 @@ export interface DiffusersSchedule {
   /** As upstream stores them: all of them, Heun's inner ones and a repeated last one twice. SCM: the angles. */
   readonly sigmas: readonly number[];
   readonly timesteps: readonly number[];
-  /** The nodes of the run, strictly monotone, from `beginIndex` on: spread it into the options of `integrate`. */
+  /**
+   * The nodes of the run, strictly monotone, from `beginIndex` on: spread it into the options of `integrate`. A run of nothing but
+   * a repeated last sigma, which stands still, has 0 as an end that it does not reach.
+   */
   readonly grid: GridOption;
   /** The class's solver for exactly this grid. */
   readonly solver: Solver;
@@ -124,21 +127,14 @@ export function begun(stored: StoredSchedule, { strength, beginIndex }: Schedule
     },
   );
   const held = nodes.at(-1) === nodes.at(-2);
-  if (held && begin === steps - 1) {
-    refuseArgument({
-      where,
-      expected: 'a step between two sigmas',
-      got: `the repeated last sigma ${nodes.at(-1)} alone`,
-      remedy: 'Take more steps, or begin earlier.',
-    });
-  }
-  const run = gridOf(where, { [convention]: nodes.slice(begin, held ? -1 : undefined) });
+  const alone = held && begin === steps - 1;
+  const run = gridOf(where, { [convention]: alone ? [nodes.at(-1)!, 0] : nodes.slice(begin, held ? -1 : undefined) });
   const solver = stored.solver(begin);
   return {
     sigmas: Object.freeze([...sigmas]),
     timesteps: Object.freeze([...timesteps]),
     grid: { [convention]: run.nodes },
-    solver: held ? heldTerminal(solver) : solver,
+    solver: alone ? standstill(solver) : held ? heldTerminal(solver) : solver,
     conditioning({ step, stage = 0 }) {
       const call = requireInteger('conditioning', 'the model call', (begin + step) * stages + stage, {
         min: 0,
