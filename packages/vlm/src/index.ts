@@ -13,6 +13,8 @@ export { initialiseParameters } from './adapter/initialise-parameters.ts';
 export type { VisionInput, VisionLanguageConfig, VisionOutput, VlmAdapter } from './adapter/vlm-adapter.ts';
 export { parseQwen2VLConfig } from './qwen2-vl/qwen2-vl-config.ts';
 export type { Qwen2VLConfig, Qwen2VLVisionConfig } from './qwen2-vl/qwen2-vl-config.ts';
+export { parseQwen25VLConfig } from './qwen25-vl/qwen25-vl-config.ts';
+export type { Qwen25VLConfig, Qwen25VLVisionConfig } from './qwen25-vl/qwen25-vl-config.ts';
 export type { JsonObject } from './config/json-fields.ts';
 export type { DecoderConfig } from './language-model/decoder-config.ts';
 export type { LayerCache } from './language-model/decoder.ts';
@@ -20,7 +22,6 @@ export { linearPositions } from './language-model/positions.ts';
 export type { TokenPositions } from './language-model/positions.ts';
 
 export {
-  continuePrompt,
   disposeContextCache,
   embedInputs,
   encodePrompt,
@@ -28,6 +29,8 @@ export {
   projectToVocabulary,
 } from './forward/forward.ts';
 export type { ContextCache, ForwardOptions, ForwardOutput } from './forward/forward.ts';
+export { continuePrompt, extendPrompt } from './forward/continue.ts';
+export type { Continuation } from './forward/continue.ts';
 export { disposeInputs, uploadInputs } from './forward/input-tensors.ts';
 export type { InputTensors } from './forward/input-tensors.ts';
 export { padIds } from './forward/model-inputs.ts';

@@ -1,14 +1,14 @@
 import { requireInteger } from '@latte-flow/core';
-import { attentionVisibility, embed, linear, ropeTables } from '@latte-flow/ops';
+import { embed, linear } from '@latte-flow/ops';
 import type { ParameterScope } from '@latte-flow/runtime';
-import { concat, slice, tensor2d, tidy, type Tensor, type Tensor2D, type Tensor3D } from '@tensorflow/tfjs-core';
+import { slice, tidy, type Tensor, type Tensor2D, type Tensor3D } from '@tensorflow/tfjs-core';
 
 import { adapterOf } from '../adapter/registry.ts';
 import type { VisionLanguageConfig } from '../adapter/vlm-adapter.ts';
 import { encodeLayers, runDecoder, type LayerCache } from '../language-model/decoder.ts';
 import { tidyResult } from '../language-model/tidy-result.ts';
 import { mergeImageFeatures } from './image-features.ts';
-import { uploadInputs, uploadMask, type InputTensors } from './input-tensors.ts';
+import { uploadInputs, type InputTensors } from './input-tensors.ts';
 import type { ModelInputs } from './model-inputs.ts';
 
 /** Keys and values of a prompt, as the generation stream and further decoding need them. Its owner disposes of it. */
@@ -41,7 +41,8 @@ export function decoderParameters(parameters: ParameterScope, config: VisionLang
   return parameters.scope(adapterOf(config).decoderPrefix);
 }
 
-function embeddingTable(parameters: ParameterScope, config: VisionLanguageConfig): Tensor2D {
+/** Word embeddings, float32 `[V, D]`. */
+export function embeddingTable(parameters: ParameterScope, config: VisionLanguageConfig): Tensor2D {
   return decoderParameters(parameters, config).get('embed_tokens.weight') as Tensor2D;
 }
 
@@ -49,7 +50,7 @@ function embeddingTable(parameters: ParameterScope, config: VisionLanguageConfig
 export function embedInputs(
   parameters: ParameterScope,
   config: VisionLanguageConfig,
-  { inputs, ids, images }: InputTensors,
+  { inputs, ids, images }: Pick<InputTensors, 'inputs' | 'ids' | 'images'>,
 ): Tensor3D {
   return tidy(() => {
     const adapter = adapterOf(config);
@@ -112,7 +113,8 @@ export function forwardPrompt(
   });
 }
 
-function projectRows(
+/** Logits of every row of `[B, N, D]`, or of the last one. */
+export function projectRows(
   parameters: ParameterScope,
   config: VisionLanguageConfig,
   { hidden, wanted }: { readonly hidden: Tensor3D; readonly wanted: 'all' | 'last' },
@@ -120,58 +122,6 @@ function projectRows(
   const [batch, length, width] = hidden.shape;
   const rows = wanted === 'all' ? hidden : slice(hidden, [0, length - 1, 0], [batch, 1, width]);
   return projectToVocabulary(parameters, config, rows);
-}
-
-/**
- * Runs N more tokens of each sample after a cache: `ids` `[B, N]`, all visible, at positions `end`, `end + 1`, …
- * Returns logits `[B, N, V]` (or of the last token) and a new cache of T + N tokens, both the caller's; the old cache
- * is borrowed.
- */
-export function continuePrompt(
-  parameters: ParameterScope,
-  config: VisionLanguageConfig,
-  {
-    ids,
-    cache,
-    logits: wanted = 'all',
-  }: { readonly ids: Int32Array; readonly cache: ContextCache; readonly logits?: 'all' | 'last' },
-): { logits: Tensor3D; cache: ContextCache } {
-  const { text } = config;
-  const batch = cache.end.length;
-  const count = requireInteger('continuePrompt', 'ids.length / batch', ids.length / batch, { min: 1 });
-  const positions = cache.end.map((end) => Int32Array.from({ length: count }, (_, i) => end + i));
-  return tidyResult(() => {
-    const axes = text.mropeSection === undefined ? [positions] : [positions, positions, positions];
-    const rope = ropeTables(axes, {
-      headDim: text.headDim,
-      theta: text.ropeTheta,
-      sections: text.mropeSection,
-    });
-    const visibility = attentionVisibility({
-      batch,
-      tokens: count,
-      causal: true,
-      contextTokens: cache.mask.shape[1],
-      contextMask: cache.mask,
-    });
-    const words = tensor2d(ids, [batch, count], 'int32');
-    const embeddings = embed(words, embeddingTable(parameters, config)) as Tensor3D;
-    const decoded = runDecoder(decoderParameters(parameters, config), text, {
-      embeddings,
-      rope,
-      visibility,
-      past: cache.layers,
-    });
-    const layers = decoded.layers.map(({ key, value }, i) => ({
-      key: concat([cache.layers[i]!.key, key], 2),
-      value: concat([cache.layers[i]!.value, value], 2),
-    }));
-    const added = uploadMask({ mask: new Uint8Array(batch * count).fill(1), batch, length: count });
-    return {
-      logits: projectRows(parameters, config, { hidden: decoded.hidden, wanted }),
-      cache: { layers, mask: concat([cache.mask, added], 1), end: cache.end.map((end) => end + count) },
-    };
-  });
 }
 
 /**

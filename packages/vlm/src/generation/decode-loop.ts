@@ -3,7 +3,8 @@ import type { ParameterScope } from '@latte-flow/runtime';
 import type { Tensor3D } from '@tensorflow/tfjs-core';
 
 import type { VisionLanguageConfig } from '../adapter/vlm-adapter.ts';
-import { continuePrompt, disposeContextCache, forwardPrompt, type ContextCache } from '../forward/forward.ts';
+import { continuePrompt } from '../forward/continue.ts';
+import { disposeContextCache, forwardPrompt, type ContextCache } from '../forward/forward.ts';
 import type { ModelInputs } from '../forward/model-inputs.ts';
 import { nextTokenSampler, type SamplingOptions } from './sampling.ts';
 

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GoldenVlm, largestDifference, vlmFixtures } from '../testing/golden-vlm.ts';
 import { VisionLanguageModel } from '../vision-language-model.ts';
 import { adapterOf } from '../adapter/registry.ts';
-import { continuePrompt, disposeContextCache, embedInputs } from '../forward/forward.ts';
+import { continuePrompt } from '../forward/continue.ts';
+import { disposeContextCache, embedInputs } from '../forward/forward.ts';
 import { disposeInputs, uploadInputs } from '../forward/input-tensors.ts';
 import type { RopeIndex } from './rope-index.ts';
 
