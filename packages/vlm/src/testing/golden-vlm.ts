@@ -61,6 +61,17 @@ export class GoldenVlm {
     return toFloat32(this.view(name));
   }
 
+  /** Rows of the vision tower in raster order: Qwen2.5-VL's reference has them in the order of its windows. */
+  inRasterOrder(name: string, quantity: string): Float32Array {
+    const values = this.floats(`${name}.${quantity}`);
+    if (!this.has(`${name}.vision.window_index`)) return values;
+    const order = this.integers(`${name}.vision.window_index`);
+    const width = values.length / order.length;
+    const restored = new Float32Array(values.length);
+    order.forEach((block, place) => restored.set(values.subarray(place * width, (place + 1) * width), block * width));
+    return restored;
+  }
+
   integers(name: string): number[] {
     return Array.from(toIntegers(this.view(name)), Number);
   }
