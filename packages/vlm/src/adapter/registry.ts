@@ -1,13 +1,14 @@
 import { describeValue, LatteFlowError, type Shape } from '@latte-flow/core';
 
 import { isJsonObject, type JsonObject } from '../config/json-fields.ts';
+import { idefics3Adapter } from '../idefics3/idefics3-adapter.ts';
 import { qwen2VLAdapter } from '../qwen2-vl/qwen2-vl-adapter.ts';
 import { qwen25VLAdapter } from '../qwen25-vl/qwen25-vl-adapter.ts';
 import type { VisionLanguageConfig, VlmAdapter } from './vlm-adapter.ts';
 import { renameWeights } from './weight-names.ts';
 
 /** All architectures of this package. */
-const ADAPTERS: readonly VlmAdapter[] = [qwen2VLAdapter, qwen25VLAdapter];
+const ADAPTERS: readonly VlmAdapter[] = [qwen2VLAdapter, qwen25VLAdapter, idefics3Adapter];
 
 /** The values of `model_type` that this package has an architecture for. */
 export const KNOWN_MODEL_TYPES: readonly string[] = ADAPTERS.flatMap(({ modelTypes }) => modelTypes);
