@@ -7,6 +7,8 @@ export type ErrorCode =
   | 'checkpoint-mismatch'
   | 'file-not-found'
   | 'file-not-writable'
+  | 'access-denied'
+  | 'download-failed'
   | 'image-invalid'
   | 'context-overflow'
   | 'training-diverged'
@@ -28,6 +30,7 @@ export interface ErrorDetails {
   readonly cause?: unknown;
 }
 
+const ENVIRONMENTAL: ReadonlySet<ErrorCode> = new Set(['backend-unavailable', 'dependency-missing', 'download-failed']);
 const BRAND = Symbol.for('@latte-flow/error');
 
 /**
@@ -57,7 +60,7 @@ export class LatteFlowError extends Error {
 
   /** True where the machine, not the input, is at fault: a program exits with 1 instead of 2. */
   get isEnvironmental(): boolean {
-    return this.code === 'backend-unavailable' || this.code === 'dependency-missing';
+    return ENVIRONMENTAL.has(this.code);
   }
 }
 

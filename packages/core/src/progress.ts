@@ -8,6 +8,8 @@ export interface Progress {
   /** Iterations done so far (the first finished one is 1), and in all. */
   readonly step?: number;
   readonly steps?: number;
+  /** Of several files that `loaded` and `total` add up: the one that this event is about, in bytes. */
+  readonly file?: { readonly path: string; readonly loaded: number; readonly total: number };
   /** A figure worth showing, e.g. `{ loss: 0.31 }`. */
   readonly metrics?: Readonly<Record<string, number>>;
 }
