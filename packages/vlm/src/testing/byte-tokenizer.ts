@@ -1,15 +1,16 @@
 import { createTokenizer, type TextTokenizer } from '../text/tokenizer.ts';
 
-const SPECIALS = [
-  '<|endoftext|>',
-  '<|im_start|>',
-  '<|im_end|>',
-  '<|vision_start|>',
-  '<|vision_end|>',
-  '<|vision_pad|>',
-  '<|image_pad|>',
-  '<|video_pad|>',
-];
+/** Special tokens of the Qwen fixtures by id. */
+const QWEN_SPECIALS: Readonly<Record<string, number>> = {
+  '<|endoftext|>': 240,
+  '<|im_start|>': 241,
+  '<|im_end|>': 242,
+  '<|vision_start|>': 243,
+  '<|vision_end|>': 244,
+  '<|vision_pad|>': 245,
+  '<|image_pad|>': 246,
+  '<|video_pad|>': 247,
+};
 
 /** The printable stand-ins of bytes in byte-level BPE files. */
 function byteCharacters(): string[] {
@@ -18,17 +19,19 @@ function byteCharacters(): string[] {
   return Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(isPlain(byte) ? byte : next++));
 }
 
-/** `tokenizer.json` whose ids 0 to 239 are bytes and 240 to 247 the special tokens of the fixtures. */
-export function byteTokenizerJson(): object {
+/** `tokenizer.json` whose ids 0 to 239 are bytes, but for those that special tokens take. */
+export function byteTokenizerJson(specials: Readonly<Record<string, number>> = QWEN_SPECIALS): object {
+  const taken = new Set(Object.values(specials));
   const vocab = Object.fromEntries(
     byteCharacters()
       .slice(0, 240)
-      .map((character, byte) => [character, byte]),
+      .map((character, byte) => [character, byte] as const)
+      .filter(([, byte]) => !taken.has(byte)),
   );
   return {
     version: '1.0',
-    added_tokens: SPECIALS.map((content, i) => ({
-      id: 240 + i,
+    added_tokens: Object.entries(specials).map(([content, id]) => ({
+      id,
       content,
       single_word: false,
       lstrip: false,
@@ -44,6 +47,6 @@ export function byteTokenizerJson(): object {
   };
 }
 
-export function byteTokenizer(): TextTokenizer {
-  return createTokenizer({ tokenizer: byteTokenizerJson() });
+export function byteTokenizer(specials?: Readonly<Record<string, number>>): TextTokenizer {
+  return createTokenizer({ tokenizer: byteTokenizerJson(specials) });
 }
