@@ -78,7 +78,7 @@ export interface VlmAdapter<
   /** The ids that stand for one image in the prompt, where the chat template puts its one placeholder. */
   imagePrompt(
     grid: PatchGrid,
-    tools: { readonly config: Config; readonly tokenizer: TextTokenizer },
+    tools: { readonly config: Config; readonly tokenizer: Pick<TextTokenizer, 'encode'> },
   ): readonly number[];
 
   /**

@@ -1,3 +1,5 @@
+import { KNOWN_MODEL_TYPES } from '@latte-flow/vlm';
+
 import type { Fixture } from '../discover.ts';
 import type { FixtureReport } from '../report.ts';
 import { checkCouplings } from './couplings.ts';
@@ -5,21 +7,23 @@ import { checkGuidance } from './guidance.ts';
 import { checkLatteFlow } from './latte-flow.ts';
 import { checkOdeReference } from './ode-reference.ts';
 import { checkPaths } from './paths.ts';
-import { checkQwen2VL } from './qwen2-vl.ts';
+import { checkResize } from './resize.ts';
 import { checkScheduleHelpers } from './schedule-helpers.ts';
 import { checkSit } from './sit.ts';
 import { checkTimeDensities } from './time-densities.ts';
 import { checkTrajectory } from './trajectory.ts';
 import { checkVlmToStream } from './vlm-to-stream.ts';
+import { checkVlm } from './vlm.ts';
 
 /** Checks all quantities of a fixture of one kind; what it throws fails the fixture as a whole. */
 export type FixtureCheck = (fixture: Fixture, report: FixtureReport) => Promise<void>;
 
 /** The kinds of fixture that can be checked. */
-export const fixtureKinds: ReadonlyMap<string, FixtureCheck> = new Map([
+export const fixtureKinds: ReadonlyMap<string, FixtureCheck> = new Map<string, FixtureCheck>([
   ['latte_flow', checkLatteFlow],
   ['vlm_to_stream', checkVlmToStream],
-  ['qwen2_vl', checkQwen2VL],
+  ...KNOWN_MODEL_TYPES.map((modelType) => [modelType, checkVlm] as const),
+  ['resize', checkResize],
   ['trajectory', checkTrajectory],
   ['schedule_helpers', checkScheduleHelpers],
   ['guidance', checkGuidance],

@@ -12,7 +12,7 @@ import { EXACT, type FixtureReport } from '../report.ts';
 import { STREAM_BOUND, uploadContext, uploadParameters } from './stream-fixture.ts';
 import { checkSamples } from './stream-sampling.ts';
 import { checkVelocities } from './stream-velocity.ts';
-import { readModelInputs } from './vlm-inputs.ts';
+import { readModelInputs, readPatches } from './vlm-inputs.ts';
 
 function backboneFolder({ path, content }: Fixture): string {
   const { vlm } = content;
@@ -29,8 +29,9 @@ function backboneFolder({ path, content }: Fixture): string {
 export async function checkVlmToStream(fixture: Fixture, report: FixtureReport): Promise<void> {
   const config = parseLatteFlowConfig(fixture.content);
   const tensors = await FixtureTensors.read(join(fixture.path, 'fixture.safetensors'));
-  const inputs = readModelInputs(tensors, { prefix: '' });
   using vlm = await VisionLanguageModel.fromPretrained(backboneFolder(fixture), { signal: report.signal });
+  const images = readPatches(tensors, vlm.config, { prefix: '' });
+  const inputs = readModelInputs(tensors, { prefix: '', images });
   using owner = new TensorOwner();
   const context = vlm.encode(inputs, { layers: config.numLayers });
   for (const { key, value } of context.layers) [key, value].forEach((tensor) => owner.own(tensor));

@@ -6,30 +6,32 @@ import {
   embedInputs,
   uploadInputs,
   type ModelInputs,
+  type VisionInput,
   type VisionLanguageModel,
 } from '@latte-flow/vlm';
 import type { Tensor } from '@tensorflow/tfjs-core';
 
-import { download } from '../compare.ts';
+import { download, type Quantity } from '../compare.ts';
 import { EXACT, type Bound, type FixtureReport } from '../report.ts';
-import type { GoldenVlm } from './qwen2-vl-golden.ts';
+import type { GoldenVlm } from './vlm-golden.ts';
 
 const LOGITS_BOUND: Bound = { metric: 'absolute', tolerance: 5e-4 };
 
 export interface CaseOptions {
   readonly name: string;
   readonly golden: GoldenVlm;
-  readonly model: VisionLanguageModel;
 }
 
-/** M-RoPE positions `[3, B, T]` of visible tokens, and how far the next one's is from their number. */
-export async function checkPositions({ name, golden, model }: CaseOptions, report: FixtureReport): Promise<void> {
-  const inputs = golden.inputs(name);
+/** Positions `[axes, B, T]` of visible tokens, and how far the next one's is from their number, where the fixture has them. */
+export async function checkPositions({ name, golden }: CaseOptions, report: FixtureReport): Promise<void> {
+  if (!golden.tensors.has(`${name}.position_ids`)) return;
+  const { model } = golden;
+  const inputs = await golden.inputs(name);
   const { mask, batch, length } = inputs;
   const { positions, end } = adapterOf(model.config).positions(inputs, model.config);
   const deltas = end.map((next, sample) => next - visibleTokens(inputs, sample));
-  const shape = [3 * batch, length]; // a row for each axis of each sample
-  const visible = { mask: [...mask, ...mask, ...mask], axis: 1 };
+  const shape = [positions.length * batch, length]; // a row for each axis of each sample
+  const visible = { mask: positions.flatMap(() => [...mask]), axis: 1 };
   await report.compare(`${name}.position_ids`, { ...EXACT, visible }, () => [
     { values: positions.flatMap((axis) => axis.flatMap((row) => [...row])), shape },
     { values: golden.tensors.integers(`${name}.position_ids`), shape },
@@ -45,9 +47,9 @@ function visibleTokens({ mask, length }: ModelInputs, sample: number): number {
 }
 
 /** Logits of every visible token, and the vision features, hidden states and cache that the fixture has. */
-export async function checkForward({ name, golden, model }: CaseOptions, report: FixtureReport): Promise<void> {
-  const { tensors } = golden;
-  const inputs = golden.inputs(name);
+export async function checkForward({ name, golden }: CaseOptions, report: FixtureReport): Promise<void> {
+  const { tensors, model } = golden;
+  const inputs = await golden.inputs(name);
   using owner = new TensorOwner();
   const compare = async (quantity: string, actual: Tensor, tokenAxis?: number): Promise<void> => {
     if (!tensors.has(`${name}.${quantity}`) && quantity !== 'logits') return;
@@ -70,34 +72,49 @@ export async function checkForward({ name, golden, model }: CaseOptions, report:
     await compare(`kv.layer${layer}.key`, key, 2);
     await compare(`kv.layer${layer}.value`, value, 2);
   }
-  if (tensors.has(`${name}.inputs_embeds`) || tensors.has(`${name}.vision.merger_out`)) {
-    await checkEmbeddings({ inputs, model, owner }, compare);
-  }
-  await checkContinuation({ name, golden, model }, { report, owner, first: { logits, cache } });
-}
-
-async function checkEmbeddings(
-  { inputs, model, owner }: { inputs: ModelInputs; model: VisionLanguageModel; owner: TensorOwner },
-  compare: (quantity: string, actual: Tensor, tokenAxis?: number) => Promise<void>,
-): Promise<void> {
-  const { parameters, config } = model;
-  const uploaded = uploadInputs(config, inputs);
+  const uploaded = uploadInputs(model.config, inputs);
   try {
-    await compare('inputs_embeds', owner.own(embedInputs(parameters, config, uploaded)), 1);
-    if (uploaded.images === undefined) return;
-    const { images } = uploaded;
-    const vision = adapterOf(config).imageFeatures(parameters, config, { images, hiddenStates: true });
-    for (const tensor of [vision.features, ...vision.hiddenStates]) owner.own(tensor);
-    for (const [block, state] of vision.hiddenStates.entries()) await compare(`vision.block${block}`, state);
-    await compare('vision.merger_out', vision.features);
+    await compare('inputs_embeds', owner.own(embedInputs(model.parameters, model.config, uploaded)), 1);
+    if (uploaded.images !== undefined) await checkVision({ name, golden, images: uploaded.images }, report);
   } finally {
     disposeInputs(uploaded);
   }
+  await checkContinuation({ name, golden }, { report, owner, first: { logits, cache } });
+}
+
+/** The blocks of the vision tower and the features that it hands to the language model; each as the reference names it. */
+async function checkVision(
+  { name, golden, images }: CaseOptions & { readonly images: VisionInput },
+  report: FixtureReport,
+): Promise<void> {
+  const { parameters, config } = golden.model;
+  using owner = new TensorOwner();
+  const vision = adapterOf(config).imageFeatures(parameters, config, { images, hiddenStates: true });
+  for (const tensor of [vision.features, ...vision.hiddenStates]) owner.own(tensor);
+  const compare = async (quantity: string, actual: Tensor): Promise<void> => {
+    if (!golden.tensors.has(`${name}.${quantity}`)) return;
+    await report.compare(`${name}.${quantity}`, LOGITS_BOUND, async () => {
+      const expected: Quantity = golden.visionRows(name, quantity);
+      // The reference keeps an axis of tiles where this project has one of all rows.
+      const rows = [expected.values.length / expected.shape.at(-1)!, expected.shape.at(-1)!];
+      const own = [actual.size / actual.shape.at(-1)!, actual.shape.at(-1)!];
+      return [
+        { values: await actual.data(), shape: own },
+        { values: expected.values, shape: rows },
+      ];
+    });
+  };
+  for (const [i, state] of vision.hiddenStates.entries()) {
+    await compare(`vision.block${i}`, state);
+    await compare(`vision.layer${i}`, state);
+  }
+  await compare('vision.merger_out', vision.features);
+  await compare('vision.connector', vision.features);
 }
 
 /** The logits from which the greedy tokens were taken: the prompt's last one, then those of the tokens in one pass. */
 async function checkContinuation(
-  { name, golden, model }: CaseOptions,
+  { name, golden }: CaseOptions,
   {
     report,
     owner,
@@ -109,6 +126,7 @@ async function checkContinuation(
   },
 ): Promise<void> {
   if (!golden.tensors.has(`${name}.generated_logits`)) return;
+  const { model } = golden;
   await report.compare(`${name}.generated_logits`, LOGITS_BOUND, async () => {
     const ids = golden.tensors.integers(`${name}.generated_ids`);
     const more = continuePrompt(model.parameters, model.config, { ids, cache: first.cache });
@@ -129,12 +147,12 @@ async function checkContinuation(
 }
 
 /** As many greedy tokens as the fixture has, decoded step by step over the cache. */
-export async function checkGreedyTokens({ name, golden, model }: CaseOptions, report: FixtureReport): Promise<void> {
+export async function checkGreedyTokens({ name, golden }: CaseOptions, report: FixtureReport): Promise<void> {
   await report.compare(`${name}.generated_ids`, EXACT, async () => {
     const expected = golden.tensors.quantity(`${name}.generated_ids`);
     const [batch, maxNewTokens] = expected.shape as [number, number];
     const options = { maxNewTokens, eosTokenIds: [], signal: report.signal };
-    const sequences = await model.generateIds(golden.inputs(name), options);
+    const sequences = await golden.model.generateIds(await golden.inputs(name), options);
     return [{ values: sequences.flat(), shape: [batch, sequences[0]!.length] }, expected];
   });
 }

@@ -3,24 +3,26 @@ import { smartResize, VisionLanguageModel } from '@latte-flow/vlm';
 import { list, type Quantity } from '../compare.ts';
 import type { Fixture } from '../discover.ts';
 import { EXACT, type FixtureReport } from '../report.ts';
-import { GoldenVlm } from './qwen2-vl-golden.ts';
-import { checkImages } from './qwen2-vl-images.ts';
-import { checkForward, checkGreedyTokens, checkPositions } from './qwen2-vl-language.ts';
-import { checkSpellings } from './qwen2-vl-spellings.ts';
+import { GoldenVlm } from './vlm-golden.ts';
+import { checkImages } from './vlm-images.ts';
+import { checkForward, checkGreedyTokens, checkPositions } from './vlm-language.ts';
+import { checkImagePrompts } from './vlm-prompt.ts';
+import { checkSpellings } from './vlm-spellings.ts';
 
-/** A Qwen2-VL checkpoint with the numbers of the reference beside it. */
-export async function checkQwen2VL({ path }: Fixture, report: FixtureReport): Promise<void> {
-  const golden = await GoldenVlm.open(path);
+/** A checkpoint of any architecture with the numbers of the reference beside it. */
+export async function checkVlm({ path }: Fixture, report: FixtureReport): Promise<void> {
   using model = await VisionLanguageModel.fromPretrained(path, { signal: report.signal });
-  await checkImages(golden, model, report);
+  const golden = await GoldenVlm.open(path, model);
+  await checkImages(golden, report);
   await report.section('smart_resize_table', () => checkSizes(golden, report));
   for (const name of golden.cases) {
-    const on = { name, golden, model };
+    const on = { name, golden };
+    await report.section(`${name}.image_prompt`, () => checkImagePrompts(on, report));
     await report.section(`${name}.position_ids`, () => checkPositions(on, report));
     await report.section(`${name}.logits`, () => checkForward(on, report));
     await checkGreedyTokens(on, report);
   }
-  await checkSpellings(golden, model, report);
+  await checkSpellings(golden, report);
 }
 
 /** The sizes at which pictures of many sizes are seen, where the fixture has a table of them. */

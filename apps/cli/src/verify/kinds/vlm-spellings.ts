@@ -6,17 +6,14 @@ import { parseVisionLanguageConfig, VisionLanguageModel } from '@latte-flow/vlm'
 
 import { list, type Quantity } from '../compare.ts';
 import { EXACT, type FixtureReport } from '../report.ts';
-import { exists, type GoldenVlm } from './qwen2-vl-golden.ts';
+import { exists, type GoldenVlm } from './vlm-golden.ts';
 
 const CONFIG = 'config_v5.json';
 const NAMES = 'names_v5.json';
 
 /** `config_v5.json` and `names_v5.json`, as transformers 5 spells them, must mean the same model. */
-export async function checkSpellings(
-  golden: GoldenVlm,
-  model: VisionLanguageModel,
-  report: FixtureReport,
-): Promise<void> {
+export async function checkSpellings(golden: GoldenVlm, report: FixtureReport): Promise<void> {
+  const { model } = golden;
   const path = (file: string): string => join(golden.folder, file);
   const readJson = async (file: string): Promise<unknown> => JSON.parse(await readFile(path(file), 'utf8'));
   const store = await openFileStore(golden.folder);
