@@ -1,5 +1,7 @@
 import { LatteFlowError } from '@latte-flow/core';
 
+import type { RangedFile, RangeOptions } from './ranged-file.ts';
+
 export interface ReadOptions {
   readonly signal?: AbortSignal;
   /** Called with the bytes read so far and, where it is known, the file's size. */
@@ -9,6 +11,7 @@ export interface ReadOptions {
 /** How one kind of location reads; paths have been checked. */
 export interface FileReader {
   read(path: string, options: ReadOptions): Promise<Uint8Array>;
+  open(path: string, options: RangeOptions): Promise<RangedFile>;
   exists(path: string): Promise<boolean>;
 }
 

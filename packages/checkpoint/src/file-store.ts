@@ -1,8 +1,9 @@
-import { describeValue, refuseArgument, throwIfAborted } from '@latte-flow/core';
+import { describeValue, refuseArgument, requirePositive, throwIfAborted } from '@latte-flow/core';
 
 import { isInnerPath, type FileReader, type ReadOptions } from './file-reader.ts';
 import { folderStore } from './folder-store.ts';
 import { httpStore } from './http-store.ts';
+import { memoryFile, type RangedFile, type RangeOptions } from './ranged-file.ts';
 
 /** A folder of files, wherever it lies. Paths are relative, with forward slashes. */
 export interface FileStore {
@@ -14,6 +15,16 @@ export interface FileStore {
    */
   read(path: string, options?: ReadOptions): Promise<Uint8Array>;
   exists(path: string): Promise<boolean>;
+  /**
+   * Opens a file for reading by range; the caller closes it. Where a store has no `open`, files are read whole.
+   * @throws LatteFlowError as `read`
+   */
+  open?(path: string, options?: RangeOptions): Promise<RangedFile>;
+}
+
+export interface OpenFileStoreOptions {
+  /** Over HTTP, how long a server may stay silent before reading is given up, in milliseconds. Default 60,000. */
+  readonly stallTimeout?: number;
 }
 
 function requireInnerPath(where: string, path: string): void {
@@ -26,8 +37,9 @@ function requireInnerPath(where: string, path: string): void {
   });
 }
 
-async function readerOf(location: string): Promise<FileReader> {
-  if (/^https?:\/\//i.test(location)) return httpStore(location);
+async function readerOf(location: string, { stallTimeout = 60_000 }: OpenFileStoreOptions): Promise<FileReader> {
+  requirePositive('openFileStore', 'stallTimeout', stallTimeout);
+  if (/^https?:\/\//i.test(location)) return httpStore(location, { stallTimeout });
   if (!/^[a-z][a-z0-9+.-]+:\/\//i.test(location) || /^file:/i.test(location)) return folderStore(location);
   return refuseArgument({
     where: 'openFileStore',
@@ -37,13 +49,8 @@ async function readerOf(location: string): Promise<FileReader> {
   });
 }
 
-/**
- * Opens a folder for reading: a path or file: URL in Node, an http(s) URL anywhere.
- * @throws LatteFlowError `file-not-found` if the path is no folder, `invalid-argument` for other kinds of location,
- * `unsupported` for a path outside Node.
- */
-export async function openFileStore(location: string): Promise<FileStore> {
-  const reader = await readerOf(location);
+/** A store over a reader: refuses paths that leave the folder, and heeds an abort before any work. */
+export function storeOf(location: string, reader: FileReader): Required<FileStore> {
   return {
     location,
     async read(path, options = {}) {
@@ -51,9 +58,42 @@ export async function openFileStore(location: string): Promise<FileStore> {
       throwIfAborted(options.signal);
       return reader.read(path, options);
     },
+    async open(path, options = {}) {
+      requireInnerPath('FileStore.open', path);
+      throwIfAborted(options.signal);
+      return reader.open(path, options);
+    },
     async exists(path) {
       requireInnerPath('FileStore.exists', path);
       return reader.exists(path);
     },
   };
+}
+
+/**
+ * Opens a folder for reading: a path or file: URL in Node, an http(s) URL anywhere.
+ * @throws LatteFlowError `file-not-found` if the path is no folder, `invalid-argument` for other kinds of location,
+ * `unsupported` for a path outside Node.
+ */
+export async function openFileStore(
+  location: string,
+  options: OpenFileStoreOptions = {},
+): Promise<Required<FileStore>> {
+  return storeOf(location, await readerOf(location, options));
+}
+
+/** The part of a store below a folder. */
+export function subfolderOf(store: FileStore, folder: string): FileStore {
+  const inner = (path: string): string => `${folder}/${path}`;
+  return {
+    location: `${store.location}/${folder}`,
+    read: (path, options) => store.read(inner(path), options),
+    exists: (path) => store.exists(inner(path)),
+    open: (path, options) => openRanged(store, inner(path), options),
+  };
+}
+
+/** Opens a file of any store; of one without `open` it is read whole. */
+export async function openRanged(store: FileStore, path: string, options: RangeOptions = {}): Promise<RangedFile> {
+  return store.open === undefined ? memoryFile(await store.read(path, options), path) : store.open(path, options);
 }

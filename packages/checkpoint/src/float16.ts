@@ -12,12 +12,11 @@ const ROUNDER = 2 ** 52;
 
 /**
  * Rounds to half precision: to nearest, ties to even; subnormals kept; beyond 65504 (65520 and up) infinity; NaN stays NaN.
- * @returns the bit patterns, one 16-bit word a value.
+ * @returns the bit patterns, one 16-bit word a value; in `out` where it is given.
  */
-export function encodeFloat16(values: Float32Array): Uint16Array {
+export function encodeFloat16(values: Float32Array, out: Uint16Array = new Uint16Array(values.length)): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  const out = new Uint16Array(values.length);
-  for (let i = 0; i < out.length; i++) out[i] = halfOf(bits[i]!, values[i]!);
+  for (let i = 0; i < values.length; i++) out[i] = halfOf(bits[i]!, values[i]!);
   return out;
 }
 
@@ -48,17 +47,22 @@ function halfTable(): Float32Array {
   return halves;
 }
 
-/** Half-precision bit patterns to float32, exactly. */
-export function decodeFloat16(halfBits: Uint16Array): Float32Array {
+/** Half-precision bit patterns to float32, exactly; into `out` where it is given. */
+export function decodeFloat16(
+  halfBits: Uint16Array,
+  out: Float32Array = new Float32Array(halfBits.length),
+): Float32Array {
   const table = halfTable();
-  const out = new Float32Array(halfBits.length);
-  for (let i = 0; i < out.length; i++) out[i] = table[halfBits[i]!]!;
+  for (let i = 0; i < halfBits.length; i++) out[i] = table[halfBits[i]!]!;
   return out;
 }
 
-/** bfloat16 bit patterns (the high halves of float32) to float32, exactly. */
-export function decodeBfloat16(highHalves: Uint16Array): Float32Array {
-  const bits = new Uint32Array(highHalves.length);
+/** bfloat16 bit patterns (the high halves of float32) to float32, exactly; into `out` where it is given. */
+export function decodeBfloat16(
+  highHalves: Uint16Array,
+  out: Float32Array = new Float32Array(highHalves.length),
+): Float32Array {
+  const bits = new Uint32Array(out.buffer, out.byteOffset, highHalves.length);
   for (let i = 0; i < bits.length; i++) bits[i] = highHalves[i]! << 16;
-  return new Float32Array(bits.buffer);
+  return out;
 }

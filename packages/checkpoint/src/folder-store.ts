@@ -1,6 +1,7 @@
 import { describeValue, LatteFlowError, throwIfAborted } from '@latte-flow/core';
 
 import { fileNotFound, type FileReader } from './file-reader.ts';
+import { rangeNotRead, rangeText } from './ranged-file.ts';
 
 /** Bytes read at a time, so that large files report progress and heed an abort. */
 const CHUNK_BYTES = 64 * 2 ** 20;
@@ -58,6 +59,34 @@ export async function folderStore(location: string): Promise<FileReader> {
       } finally {
         await handle.close();
       }
+    },
+    async open(path) {
+      const file = paths.join(folder, path);
+      const handle = await fs.open(file).catch((cause: unknown) => {
+        throw fileNotFound('FileStore.open', file, { cause });
+      });
+      const stat = await handle.stat();
+      if (!stat.isFile()) {
+        await handle.close();
+        throw fileNotFound('FileStore.open', file, { cause: new Error('no file') });
+      }
+      return {
+        size: stat.size,
+        async readInto(target, begin, { signal } = {}) {
+          const refuse = (got: string, cause?: unknown) =>
+            rangeNotRead(file, { expected: rangeText(begin, target.length), got, cause });
+          for (let filled = 0; filled < target.length;) {
+            throwIfAborted(signal);
+            const length = Math.min(CHUNK_BYTES, target.length - filled);
+            const { bytesRead } = await handle.read(target, filled, length, begin + filled).catch((cause: Error) => {
+              throw refuse(cause.message, cause);
+            });
+            if (bytesRead === 0) throw refuse(`a file that ends at ${begin + filled}`);
+            filled += bytesRead;
+          }
+        },
+        close: () => handle.close(),
+      };
     },
     async exists(path) {
       return fs

@@ -3,6 +3,7 @@ import { describeValue, elementCount, type Shape } from '@latte-flow/core';
 import { DTYPE_BYTES, isDtype, type Dtype } from './dtype.ts';
 import { findDuplicateKey } from './duplicate-keys.ts';
 import { refuseFile } from './invalid.ts';
+import type { RangedFile, RangeOptions } from './ranged-file.ts';
 
 /** Where one tensor lies: bytes [begin, end) after the header. */
 export interface TensorEntry {
@@ -27,11 +28,15 @@ export const METADATA_KEY = '__metadata__';
 
 const WHERE = 'parseSafetensors';
 
-function headerLength(bytes: Uint8Array): number {
-  if (bytes.length < LENGTH_BYTES) {
-    refuseFile({ where: WHERE, expected: 'a file of at least 8 bytes', got: `${bytes.length} bytes` });
+/**
+ * The length of the header, from the file's first 8 bytes; refused before anything of that size is allocated.
+ * @throws LatteFlowError `checkpoint-invalid`
+ */
+export function headerLength(start: Uint8Array, fileBytes: number): number {
+  if (start.length < LENGTH_BYTES) {
+    refuseFile({ where: WHERE, expected: 'a file of at least 8 bytes', got: `${fileBytes} bytes` });
   }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES);
+  const view = new DataView(start.buffer, start.byteOffset, LENGTH_BYTES);
   const length = view.getBigUint64(0, true);
   if (length > MAX_HEADER_BYTES) {
     refuseFile({
@@ -41,11 +46,11 @@ function headerLength(bytes: Uint8Array): number {
       remedy: 'This is no safetensors file, or its first 8 bytes are damaged: check its name, download it again.',
     });
   }
-  if (length > bytes.length - LENGTH_BYTES) {
+  if (length > fileBytes - LENGTH_BYTES) {
     refuseFile({
       where: WHERE,
       expected: `a header of ${length} bytes`,
-      got: `${bytes.length - LENGTH_BYTES} bytes of file after its length`,
+      got: `${fileBytes - LENGTH_BYTES} bytes of file after its length`,
     });
   }
   return Number(length);
@@ -146,15 +151,25 @@ function requireTiling(entries: readonly TensorEntry[], dataBytes: number): void
 }
 
 /**
- * Reads and checks the header of a whole safetensors file: 8 bytes of length (little-endian), JSON, data.
+ * Reads and checks a header: its JSON text, and how many bytes of data follow it.
  * Source: the format's description in github.com/huggingface/safetensors.
  * @throws LatteFlowError `checkpoint-invalid`, naming the tensor where it is one tensor's fault.
  */
-export function parseHeader(bytes: Uint8Array): SafetensorsHeader {
-  const dataStart = LENGTH_BYTES + headerLength(bytes);
-  const dataBytes = bytes.length - dataStart;
-  const { [METADATA_KEY]: metadata = {}, ...tensors } = parseHeaderText(bytes.subarray(LENGTH_BYTES, dataStart));
+export function parseHeader(text: Uint8Array, dataBytes: number): SafetensorsHeader {
+  const { [METADATA_KEY]: metadata = {}, ...tensors } = parseHeaderText(text);
   const entries = Object.entries(tensors).map(([name, value]) => readEntry(name, value, dataBytes));
   requireTiling(entries, dataBytes);
-  return { entries, metadata: readMetadata(metadata), dataStart };
+  return { entries, metadata: readMetadata(metadata), dataStart: LENGTH_BYTES + text.length };
+}
+
+/**
+ * Reads the header of a file, and nothing else of it.
+ * @throws LatteFlowError `checkpoint-invalid` as `parseHeader`, `file-not-found` if reading fails
+ */
+export async function readHeader(file: RangedFile, options: RangeOptions): Promise<SafetensorsHeader> {
+  const start = new Uint8Array(Math.min(LENGTH_BYTES, file.size));
+  await file.readInto(start, 0, options);
+  const text = new Uint8Array(headerLength(start, file.size));
+  await file.readInto(text, LENGTH_BYTES, options);
+  return parseHeader(text, file.size - LENGTH_BYTES - text.length);
 }

@@ -1,25 +1,8 @@
-import { isAbort } from '@latte-flow/core';
-
 import { fileNotFound, type FileReader, type ReadOptions } from './file-reader.ts';
+import { openHttpFile } from './http-file.ts';
+import { holdsFile, httpRequest, statusOf, type HttpRequest } from './http-request.ts';
 
 const WHERE = 'FileStore.read';
-
-async function request(url: string, signal: AbortSignal | undefined): Promise<Response> {
-  try {
-    return await fetch(url, { signal });
-  } catch (cause) {
-    if (isAbort(cause, signal) || signal?.aborted) throw signal?.reason ?? cause;
-    throw fileNotFound(WHERE, url, {
-      cause,
-      remedy: 'Check the connection, and that the server allows requests from this origin.',
-    });
-  }
-}
-
-/** A server that answers unknown paths with its start page has not got the file. */
-function holdsFile(response: Response): boolean {
-  return response.ok && !(response.headers.get('content-type') ?? '').startsWith('text/html');
-}
 
 function sizeOf(response: Response): number | undefined {
   const length = Number(response.headers.get('content-length'));
@@ -27,13 +10,14 @@ function sizeOf(response: Response): number | undefined {
   return plain && Number.isSafeInteger(length) && length > 0 ? length : undefined;
 }
 
-async function readBody(response: Response, { onBytes }: ReadOptions): Promise<Uint8Array> {
+async function readBody({ response, alive }: HttpRequest, { onBytes }: ReadOptions): Promise<Uint8Array> {
   if (response.body === null) return new Uint8Array(await response.arrayBuffer());
   const total = sizeOf(response);
   const chunks: Uint8Array[] = [];
   let loaded = 0;
   const reader = response.body.getReader();
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    alive();
     chunks.push(part.value);
     loaded += part.value.length;
     onBytes?.(loaded, total);
@@ -48,30 +32,34 @@ async function readBody(response: Response, { onBytes }: ReadOptions): Promise<U
 }
 
 /** Files below an http(s) URL, which may end with a slash or not. */
-export function httpStore(location: string): FileReader {
+export function httpStore(location: string, { stallTimeout }: { readonly stallTimeout: number }): FileReader {
   const base = location.endsWith('/') ? location : `${location}/`;
   const urlOf = (path: string) => new URL(path.split('/').map(encodeURIComponent).join('/'), base).href;
-  return {
+  const reader: FileReader = {
     async read(path, options) {
       const url = urlOf(path);
-      const response = await request(url, options.signal);
-      if (!holdsFile(response)) {
-        await response.body?.cancel();
-        throw fileNotFound(WHERE, url, {
-          cause: new Error(`HTTP ${response.status} ${response.headers.get('content-type') ?? ''}`.trim()),
-        });
-      }
+      const { signal } = options;
+      const request = await httpRequest(url, { where: WHERE, signal, stallTimeout });
       try {
-        return await readBody(response, options);
+        if (!holdsFile(request.response)) {
+          await request.response.body?.cancel();
+          throw fileNotFound(WHERE, url, { cause: new Error(statusOf(request.response)) });
+        }
+        return await readBody(request, options);
       } catch (cause) {
-        if (options.signal?.aborted) throw options.signal.reason;
-        throw fileNotFound(WHERE, url, { cause, remedy: 'The connection broke off: try again.' });
+        throw request.failure(cause);
+      } finally {
+        request.end();
       }
     },
+    open: (path, options) =>
+      openHttpFile(urlOf(path), { stallTimeout, whole: () => reader.read(path, options), ...options }),
     async exists(path) {
-      const response = await request(urlOf(path), undefined);
+      const { response, end } = await httpRequest(urlOf(path), { where: WHERE, stallTimeout });
       await response.body?.cancel();
+      end();
       return holdsFile(response);
     },
   };
+  return reader;
 }

@@ -1,7 +1,7 @@
 import type { Shape } from '@latte-flow/core';
 
 import type { Dtype } from './dtype.ts';
-import { parseHeader } from './header.ts';
+import { headerLength, LENGTH_BYTES, parseHeader } from './header.ts';
 
 /** A tensor as it lies in a file. `bytes` is a view of the file's buffer, little-endian, row-major. */
 export interface TensorView {
@@ -21,7 +21,8 @@ export interface Safetensors {
  * @throws LatteFlowError `checkpoint-invalid` if anything about the file is wrong, naming the tensor.
  */
 export function parseSafetensors(bytes: Uint8Array): Safetensors {
-  const { entries, metadata, dataStart } = parseHeader(bytes);
+  const end = LENGTH_BYTES + headerLength(bytes, bytes.length);
+  const { entries, metadata, dataStart } = parseHeader(bytes.subarray(LENGTH_BYTES, end), bytes.length - end);
   const tensors = new Map<string, TensorView>();
   for (const { name, dtype, shape, begin, end } of entries) {
     tensors.set(name, { dtype, shape, bytes: bytes.subarray(dataStart + begin, dataStart + end) });

@@ -9,7 +9,8 @@ import { encodeWeights } from './encode-weights.ts';
 import { openFileStore } from './file-store.ts';
 import { writeFolder } from './node/index.ts';
 import { toFloat32 } from './values.ts';
-import { readJson, readWeights } from './weights.ts';
+import { readJson } from './json-file.ts';
+import { readWeights } from './weights.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -33,7 +34,10 @@ test('reads a single file and reports its bytes', async () => {
     onProgress: (p) => seen.push(p),
   });
   expect([...tensors.keys()]).toEqual(['a', 'b']);
-  expect(seen).toEqual([{ stage: 'load', loaded: file.length, total: file.length }]);
+  expect(seen).toEqual([
+    { stage: 'load', loaded: 8, total: 16 },
+    { stage: 'load', loaded: 16, total: 16 },
+  ]);
 });
 
 test('reads shards by their index, which decides what counts', async () => {

@@ -1,4 +1,12 @@
-import { float32Tensors, openFileStore, readJson, readWeights, type FileStore } from '@latte-flow/checkpoint';
+import {
+  openFileStore,
+  openWeights,
+  readJson,
+  readTensors,
+  subfolderOf,
+  type DtypeRules,
+  type FileStore,
+} from '@latte-flow/checkpoint';
 import { LatteFlowError, type OnProgress } from '@latte-flow/core';
 import { expertGroups, type ExpertGroups } from '@latte-flow/expert-router';
 import { ParameterStore, requireAlive } from '@latte-flow/runtime';
@@ -13,17 +21,14 @@ import { generationStreamShapes } from './generation-stream/parameter-shapes.ts'
 export const BACKBONE_FOLDER = 'vlm';
 
 export interface LoadLatteFlowOptions {
+  /**
+   * What the weights of stream and backbone are kept as: one dtype, or one by pattern of names, such as
+   * `{ 'visual.*': 'float16', '*': 'int4' }`. Packed ones are dequantised when they are used. Default: as they are stored
+   * where `latte convert` has quantised them, else float32.
+   */
+  readonly dtype?: DtypeRules;
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
-}
-
-/** The part of a store below a folder. */
-function below(store: FileStore, folder: string): FileStore {
-  return {
-    location: `${store.location}/${folder}`,
-    read: (path, options) => store.read(`${folder}/${path}`, options),
-    exists: (path) => store.exists(`${folder}/${path}`),
-  };
 }
 
 function requireCoupled(config: LatteFlowConfig, { text }: VisionLanguageModel['config']): void {
@@ -41,6 +46,23 @@ function requireCoupled(config: LatteFlowConfig, { text }: VisionLanguageModel['
       remedy: 'Use the backbone that the generation stream was trained over.',
       data: { name, expected, got },
     });
+  }
+}
+
+async function loadStream(
+  store: FileStore,
+  config: LatteFlowConfig,
+  { dtype, signal, onProgress }: LoadLatteFlowOptions,
+): Promise<ParameterStore> {
+  const { tensors, close } = await openWeights(store, { signal });
+  try {
+    return await ParameterStore.load(readTensors(tensors, { dtype, signal, onProgress }), {
+      where: 'LatteFlow.fromPretrained',
+      found: tensors,
+      expected: generationStreamShapes(config),
+    });
+  } finally {
+    await close();
   }
 }
 
@@ -82,17 +104,18 @@ export class LatteFlow implements Disposable {
    * @throws LatteFlowError `file-not-found`, `checkpoint-invalid` or `checkpoint-mismatch`; the signal's reason on abort
    */
   static async fromPretrained(location: string | FileStore, options: LoadLatteFlowOptions = {}): Promise<LatteFlow> {
-    const { signal, onProgress } = options;
+    const { dtype, signal, onProgress } = options;
     const store = typeof location === 'string' ? await openFileStore(location) : location;
     const config = parseLatteFlowConfig(await readJson(store, 'config.json', { signal }));
-    const backbone = await VisionLanguageModel.fromPretrained(below(store, BACKBONE_FOLDER), { signal, onProgress });
+    const backbone = await VisionLanguageModel.fromPretrained(subfolderOf(store, BACKBONE_FOLDER), {
+      dtype,
+      signal,
+      onProgress,
+    });
     let parameters: ParameterStore | undefined;
     try {
       requireCoupled(config, backbone.config);
-      const weights = await readWeights(store, { signal, onProgress });
-      signal?.throwIfAborted();
-      const expected = generationStreamShapes(config);
-      parameters = ParameterStore.upload(float32Tensors(weights), { where: 'LatteFlow.fromPretrained', expected });
+      parameters = await loadStream(store, config, options);
       return new LatteFlow(config, backbone, parameters);
     } catch (error) {
       parameters?.dispose();

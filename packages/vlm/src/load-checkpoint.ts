@@ -1,4 +1,11 @@
-import { float32Tensors, openFileStore, readJson, readWeights, type FileStore } from '@latte-flow/checkpoint';
+import {
+  openFileStore,
+  openWeights,
+  readJson,
+  readTensors,
+  type DtypeRules,
+  type FileStore,
+} from '@latte-flow/checkpoint';
 import { LatteFlowError, type OnProgress } from '@latte-flow/core';
 import { ParameterStore } from '@latte-flow/runtime';
 
@@ -19,6 +26,12 @@ export interface LoadedCheckpoint {
 }
 
 export interface LoadOptions {
+  /**
+   * What weights are kept as: one dtype, or one by pattern of names, such as `{ 'visual.*': 'float16', '*': 'int4' }`.
+   * Packed ones are dequantised when they are used. Default: as they are stored where `latte convert` has quantised
+   * them, else float32.
+   */
+  readonly dtype?: DtypeRules;
   readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal;
   /** True makes the parameters variables, for training. Default false. */
@@ -44,6 +57,26 @@ async function readTokenizer(store: FileStore, signal: AbortSignal | undefined):
   return createTokenizer({ tokenizer, config: await readOptional(store, 'tokenizer_config.json', signal) });
 }
 
+/** Names and shapes are compared with the config before any weight is read. */
+async function loadParameters(
+  store: FileStore,
+  config: VisionLanguageConfig,
+  { dtype, onProgress, signal, trainable }: LoadOptions,
+): Promise<ParameterStore> {
+  const weights = await openWeights(store, { signal });
+  try {
+    const tensors = canonicalWeights(weights.tensors, config);
+    return await ParameterStore.load(readTensors(tensors, { dtype, signal, onProgress }), {
+      where: 'fromPretrained',
+      found: tensors,
+      expected: parameterShapes(config),
+      trainable,
+    });
+  } finally {
+    await weights.close();
+  }
+}
+
 /**
  * Reads a folder in the Hugging Face layout: `config.json`, weights, and where they exist `preprocessor_config.json`,
  * `generation_config.json`, `tokenizer.json` and `tokenizer_config.json`. Uploads the weights to the current backend.
@@ -51,7 +84,7 @@ async function readTokenizer(store: FileStore, signal: AbortSignal | undefined):
  */
 export async function loadCheckpoint(
   location: string | FileStore,
-  { onProgress, signal, trainable }: LoadOptions,
+  { dtype, onProgress, signal, trainable }: LoadOptions,
 ): Promise<LoadedCheckpoint> {
   const store = typeof location === 'string' ? await openFileStore(location) : location;
   const config = parseVisionLanguageConfig(await readJson(store, 'config.json', { signal }));
@@ -64,12 +97,6 @@ export async function loadCheckpoint(
       ? [config.eosTokenId]
       : new JsonFields('fromPretrained', [{ eos_token_id: [eos].flat() }]).numbers(['eos_token_id']);
   const tokenizer = await readTokenizer(store, signal);
-  const weights = await readWeights(store, { signal, onProgress });
-  signal?.throwIfAborted();
-  const parameters = ParameterStore.upload(float32Tensors(canonicalWeights(weights, config)), {
-    where: 'fromPretrained',
-    expected: parameterShapes(config),
-    trainable,
-  });
+  const parameters = await loadParameters(store, config, { dtype, onProgress, signal, trainable });
   return { config, parameters, imageProcessor, eosTokenIds, ...(tokenizer === undefined ? {} : { tokenizer }) };
 }

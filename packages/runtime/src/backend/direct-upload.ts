@@ -1,4 +1,4 @@
-import type { backend } from '@tensorflow/tfjs-core';
+import { backend, getBackend, type Tensor } from '@tensorflow/tfjs-core';
 
 type DataId = object;
 
@@ -14,6 +14,14 @@ interface TensorData {
   values: ArrayLike<number> | null;
   resource: GPUBuffer | null;
   readonly dtype: string;
+}
+
+/**
+ * Sends a tensor to the GPU now. The WebGPU backend otherwise keeps the host's values until an op first reads them, and
+ * a large model would be there twice. Nothing to do on other backends, which have taken the values over already.
+ */
+export function uploadNow({ dataId }: Tensor): void {
+  if (getBackend() === 'webgpu') (backend() as unknown as UploadingBackend).uploadToGPU(dataId);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { elementCount, formatShape, LatteFlowError, type Shape } from '@latte-flow/core';
 import { keep, tensor, tidy, variable, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 
+import { uploadNow } from '../backend/direct-upload.ts';
 import { requireAlive } from './tensor-owner.ts';
 
 /** The values of one parameter on the host: float32, row-major; Linear weights are `[out, in]`. */
@@ -9,9 +10,22 @@ export interface ParameterValues {
   readonly values: Float32Array;
 }
 
+/** One parameter on the host in fewer bits, as `readTensors` of @latte-flow/checkpoint gives it. */
+export interface PackedValues {
+  readonly shape: Shape;
+  /** Of codes and scales. */
+  readonly byteLength: number;
+  /** The float32 values, row-major, in new memory. */
+  dequantise(): Float32Array;
+}
+
 /** Parameters below one name, e.g. those of `layers.3.self_attn`. Tensors are borrowed from the store. */
 export interface ParameterScope {
-  /** @throws LatteFlowError `checkpoint-mismatch` if there is no parameter of that name. */
+  /**
+   * The float32 tensor. A packed parameter is dequantised and uploaded anew at each call, and freed with the `tidy` that
+   * surrounds the call: call this inside one.
+   * @throws LatteFlowError `checkpoint-mismatch` if there is no parameter of that name.
+   */
   get<T extends Tensor = Tensor>(name: string): T;
   has(name: string): boolean;
   scope(prefix: string): ParameterScope;
@@ -26,6 +40,11 @@ export interface UploadOptions {
   readonly trainable?: boolean | ((name: string) => boolean);
 }
 
+export interface LoadOptions extends UploadOptions {
+  /** Names and shapes of what is going to be loaded, to be compared with `expected` before anything is read. */
+  readonly found: ReadonlyMap<string, { readonly shape: Shape }>;
+}
+
 function mismatch(where: string, expected: string, got: string, data: Record<string, unknown>): LatteFlowError {
   return new LatteFlowError('checkpoint-mismatch', {
     where,
@@ -36,32 +55,54 @@ function mismatch(where: string, expected: string, got: string, data: Record<str
   });
 }
 
+function refusePacked(where: string, name: string): never {
+  throw new LatteFlowError('invalid-argument', {
+    where,
+    expected: 'parameters in float32',
+    got: `the packed ${name}`,
+    remedy: "Load the model with dtype: 'float32' to train it.",
+    data: { name },
+  });
+}
+
 function requireExpected(
   where: string,
-  shapes: ReadonlyMap<string, Shape>,
+  all: ReadonlyMap<string, { readonly shape: Shape }>,
   expected: ReadonlyMap<string, Shape>,
 ): void {
   for (const [name, shape] of expected) {
-    const found = shapes.get(name);
+    const found = all.get(name)?.shape;
     if (found === undefined) throw mismatch(where, `a tensor named ${name}`, 'weights without it', { name });
     if (formatShape(found) !== formatShape(shape)) {
       throw mismatch(where, `${name} of shape ${formatShape(shape)}`, formatShape(found), { name, shape, found });
     }
   }
-  for (const name of shapes.keys()) {
+  for (const name of all.keys()) {
     if (!expected.has(name)) throw mismatch(where, 'only the tensors that config.json names', `also ${name}`, { name });
   }
 }
 
+function isTrainable(trainable: UploadOptions['trainable'], name: string): boolean {
+  return typeof trainable === 'function' ? trainable(name) : trainable === true;
+}
+
+function toDevice(name: string, { shape, values }: ParameterValues, trainable: UploadOptions['trainable']): Tensor {
+  const upload = () => tensor(values, [...shape], 'float32');
+  return isTrainable(trainable, name) ? tidy(() => variable(upload(), true)) : keep(upload());
+}
+
 /**
- * The named tensors of a model on the device, float32. Owns them; `dispose` is idempotent and use after it throws.
+ * The named tensors of a model: float32 on the device, or packed in fewer bits on the host, from where they are
+ * dequantised when they are used (so that only what an op works on is there as float32). Owns them; `dispose` is idempotent and use after it throws.
  */
 export class ParameterStore implements ParameterScope, Disposable {
   readonly #tensors: ReadonlyMap<string, Tensor>;
+  readonly #packed: ReadonlyMap<string, PackedValues>;
   #disposed = false;
 
-  private constructor(tensors: ReadonlyMap<string, Tensor>) {
+  private constructor(tensors: ReadonlyMap<string, Tensor>, packed: ReadonlyMap<string, PackedValues> = new Map()) {
     this.#tensors = tensors;
+    this.#packed = packed;
   }
 
   /**
@@ -79,29 +120,61 @@ export class ParameterStore implements ParameterScope, Disposable {
         throw mismatch(where, `${name} to have ${elementCount(shape)} values`, `${data.length}`, { name, shape });
       }
     }
-    if (expected !== undefined) {
-      requireExpected(where, new Map([...values].map(([name, { shape }]) => [name, shape])), expected);
-    }
+    if (expected !== undefined) requireExpected(where, values, expected);
     const tensors = new Map<string, Tensor>();
-    for (const [name, { shape, values: data }] of values) {
-      const upload = () => tensor(data, [...shape], 'float32');
-      const isTrainable = typeof trainable === 'function' ? trainable(name) : trainable;
-      tensors.set(name, isTrainable ? tidy(() => variable(upload(), true)) : keep(upload()));
-    }
+    for (const [name, parameter] of values) tensors.set(name, toDevice(name, parameter, trainable));
     return new ParameterStore(tensors);
+  }
+
+  /**
+   * Copies host values to the current backend one by one, as they are read, so that the host holds one at a time.
+   * Packed ones stay packed in the host's memory; they cannot be trained.
+   * @throws LatteFlowError `checkpoint-mismatch` before anything is read if names or shapes differ from `expected`,
+   * `invalid-argument` for a packed parameter that is to be trained; what reading throws. Nothing stays on the device.
+   */
+  static async load(
+    parameters: AsyncIterable<readonly [string, ParameterValues | PackedValues]>,
+    { where, found, expected, trainable = false }: LoadOptions,
+  ): Promise<ParameterStore> {
+    if (expected !== undefined) requireExpected(where, found, expected);
+    const tensors = new Map<string, Tensor>();
+    const packed = new Map<string, PackedValues>();
+    const store = new ParameterStore(tensors, packed);
+    try {
+      for await (const [name, parameter] of parameters) {
+        if ('dequantise' in parameter) {
+          if (isTrainable(trainable, name)) refusePacked(where, name);
+          packed.set(name, parameter);
+          continue;
+        }
+        const uploaded = toDevice(name, parameter, trainable);
+        tensors.set(name, uploaded);
+        uploadNow(uploaded);
+      }
+      return store;
+    } catch (error) {
+      store.dispose();
+      throw error;
+    }
   }
 
   get<T extends Tensor = Tensor>(name: string): T {
     requireAlive('ParameterStore.get', 'model', this.#disposed);
-    const found = this.#tensors.get(name);
+    const found = this.#tensors.get(name) ?? this.#dequantised(name);
     if (found === undefined) {
-      throw mismatch('ParameterStore.get', `a parameter named ${name}`, `${this.#tensors.size} others`, { name });
+      throw mismatch('ParameterStore.get', `a parameter named ${name}`, `${this.names().length} others`, { name });
     }
     return found as T;
   }
 
+  /** A fresh tensor, which the surrounding tidy frees. */
+  #dequantised(name: string): Tensor | undefined {
+    const packed = this.#packed.get(name);
+    return packed && tensor(packed.dequantise(), [...packed.shape], 'float32');
+  }
+
   has(name: string): boolean {
-    return this.#tensors.has(name);
+    return this.#tensors.has(name) || this.#packed.has(name);
   }
 
   scope(prefix: string): ParameterScope {
@@ -114,11 +187,13 @@ export class ParameterStore implements ParameterScope, Disposable {
   }
 
   names(): readonly string[] {
-    return [...this.#tensors.keys()];
+    return [...this.#tensors.keys(), ...this.#packed.keys()];
   }
 
+  /** @throws LatteFlowError `invalid-argument` where some are packed. */
   entries(): IterableIterator<[string, Tensor]> {
     requireAlive('ParameterStore.entries', 'model', this.#disposed);
+    for (const name of this.#packed.keys()) refusePacked('ParameterStore.entries', name);
     return this.#tensors.entries() as IterableIterator<[string, Tensor]>;
   }
 
@@ -140,17 +215,21 @@ export class ParameterStore implements ParameterScope, Disposable {
     return this.#tensors as ReadonlyMap<string, Variable>;
   }
 
-  /** Copies the current values to the host. */
+  /** Copies the current values to the host, packed ones as float32. */
   async download(): Promise<Map<string, ParameterValues>> {
+    requireAlive('ParameterStore.download', 'model', this.#disposed);
     const values = new Map<string, ParameterValues>();
-    for (const [name, value] of this.entries()) {
+    for (const [name, value] of this.#tensors) {
       values.set(name, { shape: value.shape, values: (await value.data()) as Float32Array });
     }
+    for (const [name, packed] of this.#packed) values.set(name, { shape: packed.shape, values: packed.dequantise() });
     return values;
   }
 
+  /** What the parameters take: on the device, and packed ones on the host. */
   get bytes(): number {
-    return [...this.#tensors.values()].reduce((sum, { size }) => sum + 4 * size, 0);
+    const onDevice = [...this.#tensors.values()].reduce((sum, { size }) => sum + 4 * size, 0);
+    return [...this.#packed.values()].reduce((sum, { byteLength }) => sum + byteLength, onDevice);
   }
 
   dispose(): void {
