@@ -62,9 +62,13 @@ export { expandImagePlaceholders } from './text/image-placeholders.ts';
 export { createTokenizer } from './text/tokenizer.ts';
 export type { TextTokenizer } from './text/tokenizer.ts';
 
+export type { AnswerPiece, GenerateOptions } from './generation/answers.ts';
+export { ChatSession } from './generation/chat-session.ts';
+export type { AskOptions, ChatSessionOptions } from './generation/chat-session.ts';
 export { decodeTokens } from './generation/decode-loop.ts';
-export type { DecodeOptions } from './generation/decode-loop.ts';
+export type { DecodeOptions, DecodeTask } from './generation/decode-loop.ts';
+export { DecodingCache } from './generation/decoding-cache.ts';
 export { argMax, nextTokenSampler } from './generation/sampling.ts';
-export type { SamplingOptions } from './generation/sampling.ts';
+export type { SamplingOptions, TokenPlace } from './generation/sampling.ts';
 export { textPieces } from './generation/text-pieces.ts';
 export type { TokenDecoder } from './generation/text-pieces.ts';

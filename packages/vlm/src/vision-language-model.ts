@@ -11,8 +11,9 @@ import {
   type ForwardOutput,
 } from './forward/forward.ts';
 import type { ModelInputs } from './forward/model-inputs.ts';
+import { answerPieces, type AnswerPiece, type GenerateOptions } from './generation/answers.ts';
+import { ChatSession, type ChatSessionOptions } from './generation/chat-session.ts';
 import { decodeTokens, type DecodeOptions } from './generation/decode-loop.ts';
-import { textPieces } from './generation/text-pieces.ts';
 import type { PixelNormalisation } from './image/patchify.ts';
 import { loadCheckpoint, type LoadedCheckpoint, type LoadOptions } from './load-checkpoint.ts';
 import { conversationInputs, type Conversation } from './text/conversation.ts';
@@ -88,13 +89,29 @@ export class VisionLanguageModel implements Disposable {
    * Answers a conversation piece by piece. Greedy unless `temperature` is given. Leaving the loop early frees
    * everything; on abort the iterable throws the signal's reason, and what was yielded before is the caller's.
    */
-  async *generate(conversation: Conversation, options: DecodeOptions = {}): AsyncGenerator<string, void, void> {
-    const { tokenizer } = this;
-    const tokens = this.#tokens(this.prepare([conversation]), options);
-    const onlySample = (async function* () {
-      for await (const [token] of tokens) yield token!;
-    })();
-    yield* textPieces(onlySample, tokenizer);
+  async *generate(conversation: Conversation, options: GenerateOptions = {}): AsyncGenerator<string, void, void> {
+    for await (const { text } of this.generateBatch([conversation], options)) yield text;
+  }
+
+  /**
+   * Answers several conversations at once, each as it would be alone: pieces of all of them as they come, `sample`
+   * saying whose. Otherwise as `generate`; with a temperature each sample draws numbers of its own.
+   */
+  async *generateBatch(
+    conversations: readonly Conversation[],
+    options: GenerateOptions = {},
+  ): AsyncGenerator<AnswerPiece, void, void> {
+    requireAlive('VisionLanguageModel.generate', 'model', this.#disposed);
+    const { parameters, config, tokenizer, eosTokenIds } = this;
+    const inputs = this.prepare(conversations);
+    yield* answerPieces(parameters, config, { eosTokenIds, ...options, inputs, decoder: tokenizer });
+  }
+
+  /** A conversation of several turns that keeps its key/value cache; the caller disposes of it. */
+  chat(options: ChatSessionOptions = {}): ChatSession {
+    requireAlive('VisionLanguageModel.chat', 'model', this.#disposed);
+    const { parameters, config, tokenizer, imageProcessor, eosTokenIds } = this;
+    return new ChatSession({ parameters, config, tokenizer, imageProcessor, eosTokenIds }, options);
   }
 
   /** New token ids of each sample of a left-padded batch, end token included. */

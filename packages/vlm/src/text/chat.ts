@@ -20,15 +20,49 @@ export const QWEN2_VL_CHAT_TEMPLATE = [
   "{%- if add_generation_prompt -%}{{ '<|im_start|>assistant\\n' }}{%- endif -%}",
 ].join('');
 
+interface RenderOptions {
+  /** Jinja. Default: Qwen2-VL's. */
+  readonly template?: string;
+  /** End where the assistant is to speak. Default true. */
+  readonly addGenerationPrompt?: boolean;
+  /** Further variables of the template, e.g. `bos_token`. */
+  readonly variables?: Readonly<Record<string, unknown>>;
+}
+
+type Render = (messages: readonly ChatMessage[], addGenerationPrompt: boolean) => string;
+
+const PROBE = 'probe-of-the-template';
+
+/** Whether a template prints the text of such a content, and not the way it is written down. */
+function shows(render: Render, content: ChatMessage['content']): boolean {
+  try {
+    const text = render([{ role: 'user', content }], false);
+    return text.includes(PROBE) && !text.includes('"type"');
+  } catch {
+    return false;
+  }
+}
+
+/** Templates of language models know text alone, some of vision models know lists alone: gives each what it knows. */
+function asTemplateKnows(messages: readonly ChatMessage[], render: Render): readonly ChatMessage[] {
+  const hasText = messages.some(({ content }) => typeof content === 'string');
+  const hasParts = messages.some(({ content }) => typeof content !== 'string');
+  const knowsText = !hasText || shows(render, PROBE);
+  const knowsParts = !hasParts || shows(render, [{ type: 'text', text: PROBE }]);
+  return messages.map(({ role, content }) => {
+    if (typeof content === 'string') return { role, content: knowsText ? content : [{ type: 'text', text: content }] };
+    if (knowsParts || content.some(({ type }) => type !== 'text')) return { role, content };
+    return { role, content: content.map((part) => (part.type === 'text' ? part.text : '')).join('') };
+  });
+}
+
 /**
- * Renders a conversation with a Jinja chat template, each image as one placeholder.
+ * Renders a conversation with a Jinja chat template, each image as one placeholder. Content goes to the template as
+ * text or as a list of parts, whichever it knows.
  * @throws LatteFlowError `invalid-argument` for an empty conversation, `checkpoint-invalid` if the template fails
  */
-export function renderChat(
-  messages: readonly ChatMessage[],
-  options: { readonly template?: string; readonly addGenerationPrompt?: boolean } = {},
-): string {
-  const { template = QWEN2_VL_CHAT_TEMPLATE, addGenerationPrompt = true } = options;
+export function renderChat(messages: readonly ChatMessage[], options: RenderOptions = {}): string {
+  const { template = QWEN2_VL_CHAT_TEMPLATE, addGenerationPrompt = true, variables = {} } = options;
   if (messages.length === 0) {
     refuseArgument({
       where: 'renderChat',
@@ -38,13 +72,16 @@ export function renderChat(
     });
   }
   try {
-    return new Template(template).render({ messages, add_generation_prompt: addGenerationPrompt });
+    const parsed = new Template(template);
+    const render: Render = (turns, prompt) =>
+      parsed.render({ ...variables, messages: turns, add_generation_prompt: prompt });
+    return render(asTemplateKnows(messages, render), addGenerationPrompt);
   } catch (cause) {
     throw new LatteFlowError('checkpoint-invalid', {
       where: 'renderChat',
       expected: 'a chat template that renders these messages',
       got: cause instanceof Error ? cause.message : 'a failure',
-      remedy: 'Check chat_template of tokenizer_config.json, and that the roles are in the order it wants.',
+      remedy: 'Check the chat template of the checkpoint, and that the roles are in the order it wants.',
       cause,
     });
   }

@@ -48,3 +48,31 @@ test('placeholders become the ids of their images; their number must match', () 
   expect(expandImagePlaceholders([1, 9, 2, 9], options)).toEqual([1, 9, 9, 2, 9]);
   expect(() => expandImagePlaceholders([1, 9], options)).toThrow('a place for each of the 2 images, got 1');
 });
+
+test('a template that knows lists alone gets text as a list, with its special tokens and several images', () => {
+  const template =
+    '{{ bos_token }}{% for m in messages %}{{ m.role }}:{% for p in m.content %}' +
+    "{% if p.type == 'image' %}[{{ loop.index }}]{% else %}{{ p.text }}{% endif %}{% endfor %};{% endfor %}";
+  const messages = [
+    { role: 'user', content: [{ type: 'image' }, { type: 'image' }, { type: 'text', text: 'Which?' }] },
+    { role: 'assistant', content: 'Both.' },
+  ] as const;
+  expect(renderChat(messages, { template, variables: { bos_token: '<s>' } })).toBe(
+    '<s>user:[1][2]Which?;assistant:Both.;',
+  );
+});
+
+test('the template and the special tokens of a tokenizer_config.json', () => {
+  const tokenizer = byteTokenizerJson();
+  const bos = { content: '<s>', lstrip: false };
+  expect(createTokenizer({ tokenizer, config: { bos_token: bos, unk_token: null } }).templateVariables).toEqual({
+    bos_token: '<s>',
+  });
+  const chat_template = [
+    { name: 'tool_use', template: 'tools' },
+    { name: 'default', template: 'talk' },
+  ];
+  expect(createTokenizer({ tokenizer, config: { chat_template } }).chatTemplate).toBe('talk');
+  expect(createTokenizer({ tokenizer, config: { chat_template }, chatTemplate: 'own' }).chatTemplate).toBe('own');
+  expect(createTokenizer({ tokenizer, config: { chat_template: [null, 3] } }).chatTemplate).toBeUndefined();
+});

@@ -9,8 +9,10 @@ export interface TextTokenizer extends TokenDecoder {
   encode(text: string): number[];
   /** The id of a token by its exact spelling, undefined if there is none. */
   tokenId(token: string): number | undefined;
-  /** The chat template of `tokenizer_config.json`, where it has one. */
+  /** The chat template of the checkpoint, where it has one. */
   readonly chatTemplate: string | undefined;
+  /** Special tokens by the names that chat templates use: `bos_token`, `eos_token`, … */
+  readonly templateVariables: Readonly<Record<string, string>>;
 }
 
 interface TokenizerFiles {
@@ -18,6 +20,29 @@ interface TokenizerFiles {
   readonly tokenizer: unknown;
   /** Parsed `tokenizer_config.json`. */
   readonly config?: unknown;
+  /** From a file of its own, which counts before the configuration's. */
+  readonly chatTemplate?: string;
+}
+
+/** A template is text, or one of several by name, of which `default` counts. */
+function configuredTemplate(config: object): string | undefined {
+  const template = 'chat_template' in config ? config.chat_template : undefined;
+  if (typeof template === 'string') return template;
+  if (!Array.isArray(template)) return undefined;
+  const named = template.filter(
+    (entry): entry is { name?: unknown; template: string } => typeof entry?.template === 'string',
+  );
+  return (named.find(({ name }) => name === 'default') ?? named[0])?.template;
+}
+
+/** `bos_token` and the like, each written as text or as an added token. */
+function specialTokens(config: object): Record<string, string> {
+  const texts = Object.entries(config).map(([name, value]: [string, unknown]): [string, unknown] => [
+    name,
+    typeof value === 'object' && value !== null && 'content' in value ? value.content : value,
+  ]);
+  const isSpecial = ([name, text]: [string, unknown]): boolean => name.endsWith('_token') && typeof text === 'string';
+  return Object.fromEntries(texts.filter(isSpecial)) as Record<string, string>;
 }
 
 function refuseTokenizer(got: string, cause?: unknown): never {
@@ -34,7 +59,7 @@ function refuseTokenizer(got: string, cause?: unknown): never {
  * A tokenizer from the parsed files of a checkpoint.
  * @throws LatteFlowError `checkpoint-invalid` if they describe none
  */
-export function createTokenizer({ tokenizer: json, config = {} }: TokenizerFiles): TextTokenizer {
+export function createTokenizer({ tokenizer: json, config = {}, chatTemplate }: TokenizerFiles): TextTokenizer {
   if (typeof json !== 'object' || json === null) refuseTokenizer(describeValue(json));
   if (typeof config !== 'object' || config === null) refuseTokenizer(describeValue(config));
   let tokenizer: Tokenizer;
@@ -43,7 +68,6 @@ export function createTokenizer({ tokenizer: json, config = {} }: TokenizerFiles
   } catch (cause) {
     return refuseTokenizer(cause instanceof Error ? cause.message : 'a failure', cause);
   }
-  const template = 'chat_template' in config ? config.chat_template : undefined;
   return {
     encode: (text) => tokenizer.encode(text, { add_special_tokens: false }).ids,
     decode: (ids) =>
@@ -51,6 +75,7 @@ export function createTokenizer({ tokenizer: json, config = {} }: TokenizerFiles
         ? ''
         : tokenizer.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false }),
     tokenId: (token) => tokenizer.token_to_id(token),
-    chatTemplate: typeof template === 'string' ? template : undefined,
+    chatTemplate: chatTemplate ?? configuredTemplate(config),
+    templateVariables: specialTokens(config),
   };
 }
