@@ -31,7 +31,7 @@ export interface EncodeOptions {
 
 const WHERE = 'encodeSafetensors';
 const ALIGNMENT = 8;
-const compareNames = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
+export const compareNames = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
 
 function storedArray(values: TensorValues['values'], halve: boolean): readonly [Dtype, ArrayBufferView] {
   if (values instanceof Float32Array) return halve ? ['F16', encodeFloat16(values)] : ['F32', values];
@@ -99,13 +99,17 @@ export function orderTensors(
   );
 }
 
-function encodeHeader(
-  ordered: readonly (readonly [string, TensorView])[],
+/** The JSON text of tensors that lie one after the other in this order, padded with spaces to 8 bytes. */
+export function encodeHeader(
+  ordered: readonly (readonly [
+    string,
+    { readonly dtype: Dtype; readonly shape: Shape; readonly byteLength: number },
+  ])[],
   metadata: Readonly<Record<string, string>>,
 ): Uint8Array {
   let begin = 0;
-  const entries = ordered.map(([name, { dtype, shape, bytes }]) => {
-    const end = begin + bytes.length;
+  const entries = ordered.map(([name, { dtype, shape, byteLength }]) => {
+    const end = begin + byteLength;
     const entry = [name, { dtype, shape, data_offsets: [begin, end] }] as const;
     begin = end;
     return entry;
@@ -128,7 +132,10 @@ export function encodeSafetensors(
   { dtype, metadata = {} }: EncodeOptions = {},
 ): Uint8Array {
   const ordered = orderTensors(tensors, dtype);
-  const header = encodeHeader(ordered, metadata);
+  const header = encodeHeader(
+    ordered.map(([name, { dtype, shape, bytes }]) => [name, { dtype, shape, byteLength: bytes.length }] as const),
+    metadata,
+  );
   const dataBytes = ordered.reduce((sum, [, view]) => sum + view.bytes.length, 0);
   const out = new Uint8Array(LENGTH_BYTES + header.length + dataBytes);
   new DataView(out.buffer).setBigUint64(0, BigInt(header.length), true);

@@ -22,6 +22,8 @@ export { readTensors } from './read-tensors.ts';
 export type { ReadTensorsOptions } from './read-tensors.ts';
 export { readWeights } from './weights.ts';
 export type { ReadWeightsOptions } from './weights.ts';
+export { convertWeights } from './convert-weights.ts';
+export type { ConvertedWeights, ConvertWeightsOptions, WriteAt } from './convert-weights.ts';
 export { weightDtypes } from './packing/dtype-rules.ts';
 export type { DtypeRules, PackedDtype, WeightDtype } from './packing/dtype-rules.ts';
 export { PackedTensor } from './packing/packed-tensor.ts';

@@ -4,10 +4,14 @@ import { basename, dirname, join, resolve } from 'node:path';
 
 import { describeValue, LatteFlowError, refuseArgument, throwIfAborted } from '@latte-flow/core';
 
+import type { WriteAt } from '../convert-weights.ts';
 import { isInnerPath } from '../file-reader.ts';
 
-/** What is written: bytes, or text in UTF-8. */
-export type FileContent = Uint8Array | string;
+/** What is written: bytes, text in UTF-8, or a function that writes bytes to their places. */
+export type FileContent = Uint8Array | string | ((write: WriteAt) => Promise<void>);
+
+/** The system writes at most 2 GB at once. */
+const CHUNK_BYTES = 2 ** 30;
 
 export interface WriteOptions {
   readonly signal?: AbortSignal;
@@ -28,7 +32,16 @@ function notWritable(where: string, target: string, cause: unknown): LatteFlowEr
 async function writeSynced(file: string, content: FileContent): Promise<void> {
   const handle = await open(file, 'wx');
   try {
-    await handle.writeFile(content);
+    if (typeof content === 'function') {
+      await content(async (bytes, position) => {
+        for (let written = 0; written < bytes.length;) {
+          const rest = bytes.subarray(written);
+          written += (await handle.write(rest, 0, Math.min(rest.length, CHUNK_BYTES), position + written)).bytesWritten;
+        }
+      });
+    } else {
+      await handle.writeFile(content);
+    }
     await handle.sync();
   } finally {
     await handle.close();
@@ -77,7 +90,8 @@ async function swapIn(finished: string, target: string): Promise<void> {
  * folder of that name is replaced, with everything in it. On failure or abort the old folder stays as it was.
  *
  * @param files relative path (forward slashes) -> content.
- * @throws LatteFlowError `file-not-writable`, `invalid-argument` if a path leaves the folder; the signal's reason.
+ * @throws LatteFlowError `file-not-writable`, `invalid-argument` if a path leaves the folder; what a function that writes
+ * throws of this kind; the signal's reason.
  */
 export async function writeFolder(
   folder: string,
@@ -109,6 +123,8 @@ export async function writeFolder(
   } catch (cause) {
     await rm(temporary, { recursive: true, force: true }).catch(() => {});
     if (signal?.aborted && cause === signal.reason) throw cause;
+    // What a function that writes found wrong with its own work.
+    if (LatteFlowError.isInstance(cause)) throw cause;
     throw notWritable('writeFolder', target, cause);
   }
 }
