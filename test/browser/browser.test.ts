@@ -1,47 +1,22 @@
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { build } from 'esbuild';
-import { chromium, type Browser, type Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect } from 'vitest';
 
 import { writeTinyCheckpoint } from '../models/tiny-checkpoint.ts';
+import { browserTest, bundlePage, launchChromium, missing } from './chromium.ts';
 import { drawAndDescribe, type PageResult, type PageTask } from './page-program.ts';
 import { servePage, type PageServer } from './page-server.ts';
 
-const CHROMIUM = '/usr/bin/chromium';
-const ARGUMENTS = ['--headless=new', '--no-sandbox', '--enable-unsafe-webgpu'];
 const wasmFolder = dirname(fileURLToPath(import.meta.resolve('@tensorflow/tfjs-backend-wasm')));
-
-const missing = existsSync(CHROMIUM) || process.env['LATTE_REQUIRE_WEBGPU'] === '1' ? undefined : `no ${CHROMIUM}`;
-
-/** A test in a browser: reported as skipped, with the reason in its name, where there is none. */
-function browserTest(name: string, body: () => Promise<void>): void {
-  if (missing === undefined) test(name, body);
-  else test.skip(`${name} [skipped: ${missing}]`, body);
-}
 
 let folder = '';
 let server: PageServer;
 let browser: Browser;
 let expected: PageResult;
-
-async function bundle(): Promise<Uint8Array> {
-  const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL('page-program.ts', import.meta.url))],
-    bundle: true,
-    write: false,
-    format: 'esm',
-    platform: 'browser',
-    conditions: ['@latte-flow/source', 'browser', 'module'],
-    external: ['sharp'],
-    logLevel: 'error',
-  });
-  return outputFiles[0]!.contents;
-}
 
 beforeAll(async () => {
   if (missing !== undefined) return;
@@ -50,11 +25,11 @@ beforeAll(async () => {
   await writeTinyCheckpoint(checkpoint);
   const page = '<!doctype html><title>LaTtE-Flow</title><script type="module" src="/page.js"></script>';
   server = await servePage(
-    { '/index.html': page, '/page.js': await bundle() },
+    { '/index.html': page, '/page.js': await bundlePage('page-program.ts') },
     { '/checkpoint/': checkpoint, '/assets/wasm/': wasmFolder },
   );
   expected = await drawAndDescribe({ device: 'wasm', checkpoint });
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
+  browser = await launchChromium();
 });
 
 afterAll(async () => {

@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url';
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
+import { startFakeHub } from '../../../tooling/test/fake-hub.ts';
 import { openFileStore } from './file-store.ts';
 
 let folder: string;
@@ -90,12 +91,52 @@ test('refuses locations that are no folder', async () => {
   await expect(openFileStore(join(folder, 'nowhere'))).rejects.toThrow('openFileStore: expected a folder');
   await expect(openFileStore(join(folder, 'sub', 'file.bin'))).rejects.toMatchObject({ code: 'file-not-found' });
   await expect(openFileStore('s3://bucket')).rejects.toThrow(
-    'expected a path, a file: URL or an http(s) URL, got "s3://bucket"',
+    'expected a path, a file: URL, an http(s) URL or the name of a model on the Hub, owner/name, got "s3://bucket"',
   );
 });
 
 test('says what to do with a path in a browser', async () => {
   vi.stubGlobal('process', undefined);
-  await expect(openFileStore('models/emoji')).rejects.toMatchObject({ code: 'unsupported' });
+  await expect(openFileStore('./models/emoji')).rejects.toMatchObject({ code: 'unsupported' });
   vi.unstubAllGlobals();
+});
+
+test('a name of the Hub is one where no such path exists', async () => {
+  const cwd = process.cwd();
+  await mkdir(join(folder, 'owner/name'), { recursive: true });
+  await writeFile(join(folder, 'owner/name/config.json'), '{}');
+  const options = { cacheDir: join(folder, 'cache'), localFilesOnly: true };
+  process.chdir(folder);
+  try {
+    const store = await openFileStore('owner/name', options);
+    expect(await store.exists('config.json')).toBe(true);
+    await expect(openFileStore('owner/other', options)).rejects.toThrow(
+      'expected owner/other (revision main) in the cache',
+    );
+    await expect(openFileStore('sub/file.bin', options)).rejects.toThrow('expected a folder');
+    await expect(openFileStore('sub/deeper/nowhere', options)).rejects.toThrow('expected a folder');
+  } finally {
+    process.chdir(cwd);
+  }
+});
+
+test('a model of the Hub is opened by its name', async () => {
+  const hub = await startFakeHub({
+    id: 'owner/name',
+    files: { 'config.json': '{ "a": 1 }', 'model.safetensors': 'x' },
+  });
+  const seen: string[] = [];
+  try {
+    const store = await openFileStore('owner/name', {
+      endpoint: hub.endpoint,
+      cacheDir: join(folder, 'cache'),
+      onProgress: ({ stage }) => seen.push(stage),
+    });
+    expect(store.location).toBe('owner/name');
+    expect(new TextDecoder().decode(await store.read('config.json'))).toBe('{ "a": 1 }');
+    await expect(store.read('../config.json')).rejects.toMatchObject({ code: 'invalid-argument' });
+    expect(new Set(seen)).toEqual(new Set(['download']));
+  } finally {
+    await hub.close();
+  }
 });

@@ -1,8 +1,10 @@
 import { describeValue, refuseArgument, requirePositive, throwIfAborted } from '@latte-flow/core';
 
 import { isInnerPath, type FileReader, type ReadOptions } from './file-reader.ts';
-import { folderStore } from './folder-store.ts';
+import { folderStore, pathExists } from './folder-store.ts';
 import { httpStore } from './http-store.ts';
+import { isHubId } from './hub/hub-id.ts';
+import type { HubOptions } from './hub/hub-settings.ts';
 import { memoryFile, type RangedFile, type RangeOptions } from './ranged-file.ts';
 
 /** A folder of files, wherever it lies. Paths are relative, with forward slashes. */
@@ -22,10 +24,8 @@ export interface FileStore {
   open?(path: string, options?: RangeOptions): Promise<RangedFile>;
 }
 
-export interface OpenFileStoreOptions {
-  /** Over HTTP, how long a server may stay silent before reading is given up, in milliseconds. Default 60,000. */
-  readonly stallTimeout?: number;
-}
+/** `stallTimeout` holds over HTTP, the others for models of the Hub. */
+export interface OpenFileStoreOptions extends HubOptions {}
 
 function requireInnerPath(where: string, path: string): void {
   if (isInnerPath(path)) return;
@@ -37,13 +37,21 @@ function requireInnerPath(where: string, path: string): void {
   });
 }
 
-async function readerOf(location: string, { stallTimeout = 60_000 }: OpenFileStoreOptions): Promise<FileReader> {
+/** The Hub's code is loaded where it is used. */
+async function hubReaderOf(id: string, options: HubOptions): Promise<FileReader> {
+  const { hubReader } = await import('./hub/hub-reader.ts');
+  return hubReader(id, options);
+}
+
+async function readerOf(location: string, options: OpenFileStoreOptions): Promise<FileReader> {
+  const { stallTimeout = 60_000 } = options;
   requirePositive('openFileStore', 'stallTimeout', stallTimeout);
   if (/^https?:\/\//i.test(location)) return httpStore(location, { stallTimeout });
+  if (isHubId(location) && !(await pathExists(location))) return hubReaderOf(location, options);
   if (!/^[a-z][a-z0-9+.-]+:\/\//i.test(location) || /^file:/i.test(location)) return folderStore(location);
   return refuseArgument({
     where: 'openFileStore',
-    expected: 'a path, a file: URL or an http(s) URL',
+    expected: 'a path, a file: URL, an http(s) URL or the name of a model on the Hub, owner/name',
     got: describeValue(location),
     remedy: 'Download the folder and pass its path.',
   });
@@ -71,9 +79,10 @@ export function storeOf(location: string, reader: FileReader): Required<FileStor
 }
 
 /**
- * Opens a folder for reading: a path or file: URL in Node, an http(s) URL anywhere.
+ * Opens a folder for reading: a path or file: URL in Node, an http(s) URL anywhere, or `owner/name`, a model on the
+ * Hugging Face Hub (where no such path exists), which is brought into the cache first.
  * @throws LatteFlowError `file-not-found` if the path is no folder, `invalid-argument` for other kinds of location,
- * `unsupported` for a path outside Node.
+ * `unsupported` for a path outside Node; for a model on the Hub what `openHubStore` of `/hub` throws
  */
 export async function openFileStore(
   location: string,

@@ -19,6 +19,16 @@ function nodeModules(location: string) {
   });
 }
 
+/** True if there is a file or folder of that name; false outside Node. */
+export async function pathExists(path: string): Promise<boolean> {
+  const stat = globalThis.process?.getBuiltinModule?.('node:fs/promises')?.stat(path);
+  if (stat === undefined) return false;
+  return stat.then(
+    () => true,
+    () => false,
+  );
+}
+
 /** Files in a folder on disk: a path or a file: URL. */
 export async function folderStore(location: string): Promise<FileReader> {
   const { fs, path: paths, url } = nodeModules(location);

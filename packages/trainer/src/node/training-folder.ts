@@ -1,7 +1,7 @@
 import { openFileStore } from '@latte-flow/checkpoint';
 import { writeFile } from '@latte-flow/checkpoint/node';
 import { describeValue, LatteFlowError } from '@latte-flow/core';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 import type { Trainer } from '../trainer.ts';
 import { decodeTrainingState, encodeTrainingState } from '../training-state.ts';
@@ -19,7 +19,8 @@ export async function saveTrainingState<Batch>(folder: string, trainer: Trainer<
 
 async function readState(folder: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
   try {
-    const store = await openFileStore(folder);
+    // Absolute: no name of a model on the Hub.
+    const store = await openFileStore(resolve(folder));
     return await store.read(STATE_FILE, { signal });
   } catch (cause) {
     if (!LatteFlowError.isInstance(cause) || cause.code !== 'file-not-found') throw cause;
