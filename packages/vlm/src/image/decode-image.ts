@@ -1,7 +1,9 @@
 import { LatteFlowError, throwIfAborted } from '@latte-flow/core';
 
+import { readBitmap } from './browser-pixels.ts';
 import { readImageHeader, type ImageHeader } from './image-header.ts';
-import { rgbOfCmyk, rgbOfRgba, type RgbImage } from './rgb-image.ts';
+import { rgbOfCmyk, type RgbImage } from './rgb-image.ts';
+import { withoutExif } from './without-exif.ts';
 
 const MAX_SIDE = 16_384;
 const MAX_PIXELS = 2 ** 27;
@@ -45,18 +47,21 @@ function requireHeader(bytes: Uint8Array): ImageHeader {
   });
 }
 
-async function decodeInBrowser(bytes: Uint8Array, { applyOrientation }: DecodeImageOptions): Promise<RgbImage> {
-  const bitmap = await createImageBitmap(new Blob([bytes as Uint8Array<ArrayBuffer>]), {
+interface DecodeTask {
+  readonly header: ImageHeader;
+  readonly applyOrientation: boolean;
+}
+
+async function decodeInBrowser(bytes: Uint8Array, { header, applyOrientation }: DecodeTask): Promise<RgbImage> {
+  // Browsers have given up `imageOrientation: 'none'`.
+  const file = applyOrientation ? bytes : withoutExif(bytes, header);
+  const bitmap = await createImageBitmap(new Blob([file as Uint8Array<ArrayBuffer>]), {
     colorSpaceConversion: 'none',
     premultiplyAlpha: 'none',
-    // "none" is missing from the DOM library of TypeScript.
-    imageOrientation: (applyOrientation === true ? 'from-image' : 'none') as ImageOrientation,
+    imageOrientation: 'from-image',
   }).catch(refuseBytes);
   try {
-    const { width, height } = bitmap;
-    const context = new OffscreenCanvas(width, height).getContext('2d')!;
-    context.drawImage(bitmap, 0, 0);
-    return { data: rgbOfRgba(context.getImageData(0, 0, width, height).data), width, height };
+    return { data: readBitmap(bitmap), width: bitmap.width, height: bitmap.height };
   } finally {
     bitmap.close();
   }
@@ -76,10 +81,7 @@ async function loadSharp(): Promise<typeof import('sharp').default> {
   }
 }
 
-async function decodeInNode(
-  bytes: Uint8Array,
-  { applyOrientation = false, cmyk }: DecodeImageOptions & { readonly cmyk: boolean },
-): Promise<RgbImage> {
+async function decodeInNode(bytes: Uint8Array, { header: { cmyk }, applyOrientation }: DecodeTask): Promise<RgbImage> {
   const sharp = await loadSharp();
   const opened = sharp(bytes, { ignoreIcc: true, autoOrient: applyOrientation, limitInputPixels: MAX_PIXELS });
   const converted = cmyk
@@ -95,16 +97,17 @@ async function decodeInNode(
  * `PIL.Image.open(file).convert('RGB')` gives, in browsers by `createImageBitmap`. As there, alpha is dropped and not
  * blended, colour profiles are ignored, inks (CMYK) become RGB by multiplication, an animation gives its first frame,
  * and EXIF orientation is not applied unless asked for. Of 16-bit samples the high byte is kept (Pillow clips grey
- * ones at 255 instead). A browser has its own conversion of CMYK, and gives colours under alpha rounded, black where
- * nothing is seen.
+ * ones at 255 instead). A browser has its own conversion of CMYK (Chromium's differs by 1 at most), and without WebGL it
+ * gives colours under alpha rounded, black where nothing is seen.
  * @throws LatteFlowError `image-invalid` if the bytes are no image, are cut short, or their header says more than
  * 16,384 pixels a side or 2^27 pixels; `dependency-missing` without sharp
  */
 export async function decodeImage(bytes: Uint8Array, options: DecodeImageOptions = {}): Promise<RgbImage> {
   throwIfAborted(options.signal);
-  const { cmyk } = requireHeader(bytes);
+  const header = requireHeader(bytes);
   const inBrowser = typeof createImageBitmap === 'function' && typeof OffscreenCanvas === 'function';
-  const image = await (inBrowser ? decodeInBrowser(bytes, options) : decodeInNode(bytes, { ...options, cmyk }));
+  const decode = inBrowser ? decodeInBrowser : decodeInNode;
+  const image = await decode(bytes, { header, applyOrientation: options.applyOrientation ?? false });
   throwIfAborted(options.signal);
   return image;
 }

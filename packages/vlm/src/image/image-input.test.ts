@@ -14,6 +14,7 @@ import { decodeImage } from './decode-image.ts';
 import { readImageHeader } from './image-header.ts';
 import { processImages } from './image-processor.ts';
 import { loadImage, type ImageSource } from './load-image.ts';
+import { withoutExif } from './without-exif.ts';
 
 const pixels = { data: Uint8Array.from({ length: 7 * 5 * 3 }, (_, i) => (i * 37) % 256), width: 7, height: 5 };
 const picture = () => sharp(pixels.data, { raw: { width: 7, height: 5, channels: 3 } });
@@ -99,6 +100,16 @@ describe('what Pillow makes of odd files', () => {
     const turned = await decodeImage(file, { applyOrientation: true });
     expect([turned.width, turned.height]).toEqual([5, 7]);
     expect([...turned.data.subarray(0, 3)]).toEqual([...pixels.data.subarray(4 * 7 * 3, 4 * 7 * 3 + 3)]);
+  });
+
+  test.each(['png', 'jpeg', 'webp'] as const)('without EXIF a %s is not turned, its pixels stay', async (format) => {
+    const turned = await picture().withMetadata({ orientation: 6 }).toFormat(format).toBuffer();
+    expect((await sharp(turned).metadata()).orientation).toBe(6);
+    const bare = withoutExif(turned, { format });
+    expect((await sharp(bare).metadata()).orientation).toBeUndefined();
+    expect(await decodeImage(bare)).toEqual(await decodeImage(turned));
+    expect(withoutExif(bare, { format })).toBe(bare);
+    for (let length = 30; length < turned.length; length++) withoutExif(turned.subarray(0, length), { format });
   });
 
   test('1 x 1 goes through the image processor; an aspect above 200 does not', async () => {

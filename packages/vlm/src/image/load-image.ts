@@ -1,5 +1,6 @@
 import { describeValue, LatteFlowError, refuseArgument, throwIfAborted } from '@latte-flow/core';
 
+import { readBitmap } from './browser-pixels.ts';
 import { decodeImage, type DecodeImageOptions } from './decode-image.ts';
 import { requireRgbImage, rgbOfRgba, type RgbImage } from './rgb-image.ts';
 
@@ -62,9 +63,7 @@ function readDrawn(source: Drawn): RgbImage {
   if (!(width > 0 && height > 0)) return requireRgbImage(WHERE, { data: new Uint8Array(), width, height });
   const own = 'getContext' in source ? (source.getContext('2d') as OffscreenCanvasRenderingContext2D | null) : null;
   if (own !== null) return { data: rgbOfRgba(own.getImageData(0, 0, width, height).data), width, height };
-  const context = new OffscreenCanvas(width, height).getContext('2d')!;
-  context.drawImage(source, 0, 0);
-  return { data: rgbOfRgba(context.getImageData(0, 0, width, height).data), width, height };
+  return { data: readBitmap(source), width, height };
 }
 
 /** Pixels that lie ready: RGB as they are, RGBA (`ImageData`) without their alpha. */
