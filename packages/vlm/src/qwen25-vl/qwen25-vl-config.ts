@@ -20,11 +20,15 @@ function readVision(vision: JsonFields, textWidth: number): Qwen25VLVisionConfig
   const tower = readTower(vision, { width: 'hidden_size', mergedWidth: 'out_hidden_size', textWidth });
   vision.oneOf(['hidden_act'], ['silu'], 'silu');
   const cell = tower.patchSize * tower.spatialMergeSize;
+  const fullAttentionBlocks = vision.numbers(['fullatt_block_indexes'], { fallback: [7, 15, 23, 31] });
+  if (!fullAttentionBlocks.every((block) => Number.isSafeInteger(block) && block >= 0)) {
+    vision.refuse('fullatt_block_indexes to be integers >= 0', fullAttentionBlocks.join(', '));
+  }
   return {
     ...tower,
     intermediateSize: vision.integer(['intermediate_size']),
     windowSize: vision.integer(['window_size'], { min: cell, fallback: 112 }),
-    fullAttentionBlocks: vision.numbers(['fullatt_block_indexes'], { fallback: [7, 15, 23, 31] }),
+    fullAttentionBlocks,
   };
 }
 
