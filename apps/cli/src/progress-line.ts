@@ -6,8 +6,8 @@ const BAR_WIDTH = 30;
 /** Where nobody watches, a stage says something every so many percent. */
 const SPARSE_PERCENT = 25;
 const MEBIBYTE = 2 ** 20;
-/** The stage that counts bytes. */
-const LOAD = 'load';
+/** The stages that count bytes. */
+const BYTE_STAGES: ReadonlySet<string> = new Set(['download', 'load']);
 
 function countsOf({
   stage,
@@ -18,16 +18,17 @@ function countsOf({
 }: Progress): { done: number; all: number; unit: string } | undefined {
   if (step !== undefined && steps !== undefined) return { done: step, all: steps, unit: 'steps' };
   if (loaded === undefined || total === undefined) return undefined;
-  if (stage !== LOAD || total < MEBIBYTE) return { done: loaded, all: total, unit: stage === LOAD ? 'bytes' : '' };
+  const isBytes = BYTE_STAGES.has(stage);
+  if (!isBytes || total < MEBIBYTE) return { done: loaded, all: total, unit: isBytes ? 'bytes' : '' };
   const mebibytes = (bytes: number): number => Math.round((10 * bytes) / MEBIBYTE) / 10;
   return { done: mebibytes(loaded), all: mebibytes(total), unit: 'MiB' };
 }
 
-/** What goes behind the count: `, loss 0.3124`. */
-function metricsOf({ metrics = {} }: Progress): string {
-  return Object.entries(metrics)
-    .map(([name, value]) => `, ${name} ${value.toPrecision(4)}`)
-    .join('');
+/** What goes behind the count: `, loss 0.3124`, `, model.safetensors 12 %`. */
+function detailOf({ metrics = {}, file }: Progress): string {
+  const details = Object.entries(metrics).map(([name, value]) => `, ${name} ${value.toPrecision(4)}`);
+  if (file !== undefined) details.push(`, ${file.path} ${Math.floor((100 * file.loaded) / (file.total || 1))} %`);
+  return details.join('');
 }
 
 /**
@@ -54,7 +55,7 @@ export class ProgressLine {
       this.end();
       [this.#stage, this.#percent] = [progress.stage, 0];
     }
-    const text = `${counts.done} of ${counts.all} ${counts.unit}`.trimEnd() + metricsOf(progress);
+    const text = `${counts.done} of ${counts.all} ${counts.unit}`.trimEnd() + detailOf(progress);
     if (this.#output.isTTY === true) {
       const bar = '#'.repeat(Math.round((BAR_WIDTH * percent) / 100)).padEnd(BAR_WIDTH, '.');
       this.#output.write(`\r\u001b[K${progress.stage} [${bar}] ${text}`);

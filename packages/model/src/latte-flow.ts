@@ -6,8 +6,9 @@ import {
   subfolderOf,
   type DtypeRules,
   type FileStore,
+  type OpenFileStoreOptions,
 } from '@latte-flow/checkpoint';
-import { LatteFlowError, type OnProgress } from '@latte-flow/core';
+import { LatteFlowError } from '@latte-flow/core';
 import { expertGroups, type ExpertGroups } from '@latte-flow/expert-router';
 import { ParameterStore, requireAlive } from '@latte-flow/runtime';
 import { padIds, VisionLanguageModel } from '@latte-flow/vlm';
@@ -20,15 +21,13 @@ import { generationStreamShapes } from './generation-stream/parameter-shapes.ts'
 /** The folder of the frozen backbone inside a checkpoint. */
 export const BACKBONE_FOLDER = 'vlm';
 
-export interface LoadLatteFlowOptions {
+export interface LoadLatteFlowOptions extends OpenFileStoreOptions {
   /**
    * What the weights of stream and backbone are kept as: one dtype, or one by pattern of names, such as
    * `{ 'visual.*': 'float16', '*': 'int4' }`. Packed ones are dequantised when they are used. Default: as they are stored
    * where `latte convert` has quantised them, else float32.
    */
   readonly dtype?: DtypeRules;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: OnProgress;
 }
 
 function requireCoupled(config: LatteFlowConfig, { text }: VisionLanguageModel['config']): void {
@@ -100,12 +99,12 @@ export class LatteFlow implements Disposable {
   }
 
   /**
-   * Loads a checkpoint folder (path, URL or open store) to the current backend.
+   * Loads a checkpoint folder (path, URL, `owner/name` on the Hub or open store) to the current backend.
    * @throws LatteFlowError `file-not-found`, `checkpoint-invalid` or `checkpoint-mismatch`; the signal's reason on abort
    */
   static async fromPretrained(location: string | FileStore, options: LoadLatteFlowOptions = {}): Promise<LatteFlow> {
     const { dtype, signal, onProgress } = options;
-    const store = typeof location === 'string' ? await openFileStore(location) : location;
+    const store = typeof location === 'string' ? await openFileStore(location, options) : location;
     const config = parseLatteFlowConfig(await readJson(store, 'config.json', { signal }));
     const backbone = await VisionLanguageModel.fromPretrained(subfolderOf(store, BACKBONE_FOLDER), {
       dtype,

@@ -46,7 +46,7 @@ export class VisionLanguageModel implements Disposable {
   }
 
   /**
-   * Loads a folder in the Hugging Face layout (path, URL or open store) to the current backend.
+   * Loads a folder in the Hugging Face layout (path, URL, `owner/name` on the Hub or open store) to the current backend.
    * @throws LatteFlowError `file-not-found`, `unsupported` (unknown model_type), `checkpoint-invalid`,
    * `checkpoint-mismatch` (weights and config disagree); the signal's reason on abort
    */
