@@ -1,3 +1,4 @@
+import { weightDtypes, type DtypeRules } from '@latte-flow/checkpoint';
 import { requireFinite, requireInteger, requireOneOf } from '@latte-flow/core';
 import { deviceOptions, type DeviceOption } from '@latte-flow/runtime';
 import { Option } from 'commander';
@@ -31,3 +32,23 @@ export const modelFlag = (): Option =>
   new Option('--model <id>', 'folder or http(s) URL of a checkpoint (default: the shipped emoji model)');
 
 export const jsonFlag = (): Option => new Option('--json', 'print one JSON object on stdout and nothing else');
+
+/** `--dtype int4`, or `--dtype 'visual.*=float16' --dtype int8`; may be given several times. */
+export const dtypeFlag = (): Option =>
+  new Option(
+    '--dtype <rule>',
+    `${weightDtypes.join(', ')}, or PATTERN=DTYPE for the tensors that a pattern with * matches (repeatable)`,
+  ).argParser((rule: string, before: readonly string[] = []) => [...before, rule]);
+
+/**
+ * The rules that `--dtype` gave: patterns in their order, then what holds for all others.
+ * @throws LatteFlowError `invalid-argument` naming the dtypes
+ */
+export function dtypeOption(where: CommandName, rules: readonly string[]): DtypeRules {
+  const named = rules.map((rule) => {
+    const split = rule.lastIndexOf('=');
+    const dtype = requireOneOf(where, '--dtype', rule.slice(split + 1), weightDtypes);
+    return [split < 0 ? '*' : rule.slice(0, split), dtype] as const;
+  });
+  return Object.fromEntries(named.toSorted(([a], [b]) => Number(a === '*') - Number(b === '*')));
+}

@@ -36,6 +36,8 @@ export interface ConvertWeightsOptions {
 export interface ConvertedWeights {
   /** Path -> content, or what writes it: reads one tensor after the other and writes it to its place. */
   readonly files: ReadonlyMap<string, Uint8Array | ((write: WriteAt) => Promise<void>)>;
+  /** Of all tensors, as they will be stored. */
+  readonly bytes: number;
   /** To be put into config.json; `quantization_config` is undefined where nothing is quantised. */
   readonly config: { readonly quantization_config?: object };
 }
@@ -141,6 +143,7 @@ export function convertWeights(
   const total = items.reduce((sum, { stored }) => sum + stored.byteLength, 0);
   let loaded = 0;
   const size = ({ parts }: Item): number => parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const bytes = items.reduce((sum, item) => sum + size(item), 0);
   const shards = fillShards(items, { maxBytes: maxShardBytes, bytesOf: size });
 
   const writeShard = async (members: readonly Item[], write: WriteAt): Promise<void> => {
@@ -175,13 +178,7 @@ export function convertWeights(
     const places = shards.flatMap(({ file, items: members }) =>
       members.flatMap(({ parts }) => parts.map(({ name }) => [name, file] as const)),
     );
-    files.set(
-      INDEX_FILE,
-      encodeIndex(
-        places,
-        items.reduce((sum, item) => sum + size(item), 0),
-      ),
-    );
+    files.set(INDEX_FILE, encodeIndex(places, bytes));
   }
   const quantised = items.flatMap(({ name, dtype: chosen, stored }) =>
     chosen === 'int8' || chosen === 'int4' ? [[name, { dtype: chosen, shape: stored.shape }] as const] : [],
@@ -190,5 +187,5 @@ export function convertWeights(
     quantised.length === 0
       ? {}
       : { [QUANTISATION_KEY]: { quant_method: QUANTISATION_METHOD, tensors: Object.fromEntries(quantised) } };
-  return { files, config };
+  return { files, bytes, config };
 }

@@ -14,6 +14,8 @@ export interface OpenWeights {
   readonly location: string;
   /** In the order of the index, or of the file's header. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Of all tensors, as they are stored. */
+  readonly bytes: number;
   /** Closes the files; tensors cannot be read afterwards. Idempotent. */
   close(): Promise<void>;
 }
@@ -124,7 +126,9 @@ export async function openWeights(
       shards.set(path, await tensorsOf(store, { path, file, signal }));
     }
     const files = index === undefined ? shards.get(SINGLE_FILE)! : pickIndexed(index, shards);
-    return { location: store.location, tensors: joinQuantised(files, quantised), close };
+    const tensors = joinQuantised(files, quantised);
+    const bytes = [...tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    return { location: store.location, tensors, bytes, close };
   } catch (error) {
     await close();
     throw error;

@@ -35,8 +35,7 @@ export async function readWeights(
 ): Promise<Map<string, TensorView>> {
   const weights = await openWeights(store, { signal });
   try {
-    const { tensors } = weights;
-    const total = [...tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const { tensors, bytes: total } = weights;
     const views = new Map<string, TensorView>();
     let loaded = 0;
     for (const [name, stored] of inFileOrder(tensors)) {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 
 import type { CommandContext } from '../terminal.ts';
+import { convertCommand } from './convert.ts';
 import { describeCommand } from './describe.ts';
 import { generateCommand } from './generate.ts';
 import { inspectCommand } from './inspect.ts';
@@ -13,5 +14,6 @@ export const commands: readonly ((context: CommandContext) => Command)[] = [
   describeCommand,
   trainCommand,
   inspectCommand,
+  convertCommand,
   verifyCommand,
 ];

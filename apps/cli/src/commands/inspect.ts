@@ -1,8 +1,9 @@
 import { Command } from 'commander';
 
 import { inspectModel } from '../inspect/inspect-model.ts';
-import { summaryText } from '../inspect/summary-text.ts';
-import { jsonFlag } from '../options.ts';
+import { dtypeError } from '../inspect/dtype-error.ts';
+import { dtypeErrorText, summaryText } from '../inspect/summary-text.ts';
+import { dtypeFlag, dtypeOption, jsonFlag } from '../options.ts';
 import { shippedModel } from '../model-session.ts';
 import { printJson, type CommandContext } from '../terminal.ts';
 
@@ -15,16 +16,30 @@ const HELP = `
   parameters, bytes
   groups      [{ group, layers: [first, end), interval: [from, to), steps }]
   plan        { steps, guidance, solver, evaluations, layers, vanillaLayers, flops, vanillaFlops, warnings }:
-              a picture with the default settings beside a model without groups; FLOPs without context`;
+              a picture with the default settings beside a model without groups; FLOPs without context
+
+With --dtype, what error it causes, of any folder with weights:
+  model
+  modules     [{ module, dtype, tensors, parameters, bytes, max_error, rms_error, relative_error }]: bytes as latte convert
+              writes them; errors against the stored weights, the last one as a part of their root mean square
+  total       the same over all modules`;
 
 /** `latte inspect MODEL` */
 export function inspectCommand(context: CommandContext): Command {
   return new Command('inspect')
     .description('show what a checkpoint holds and what a picture costs')
     .argument('[model]', 'folder or http(s) URL of a checkpoint (default: the shipped emoji model)')
+    .addOption(dtypeFlag())
     .addOption(jsonFlag())
     .addHelpText('after', HELP)
-    .action(async (model: string | undefined, { json }: { json?: boolean }) => {
+    .action(async (model: string | undefined, { json, dtype }: { json?: boolean; dtype?: readonly string[] }) => {
+      if (dtype !== undefined) {
+        const rules = dtypeOption('latte inspect', dtype);
+        const errors = await dtypeError(model ?? shippedModel(), { dtype: rules, signal: context.signal });
+        if (json === true) printJson(context, errors);
+        else context.stdout.write(dtypeErrorText(errors));
+        return;
+      }
       const summary = await inspectModel(model ?? shippedModel(), { signal: context.signal });
       if (json === true) printJson(context, summary);
       else context.stdout.write(summaryText(summary));

@@ -1,4 +1,11 @@
-import { openFileStore, readJson, readWeights, type FileStore } from '@latte-flow/checkpoint';
+import {
+  openFileStore,
+  openWeights,
+  readJson,
+  subfolderOf,
+  type FileStore,
+  type StoredTensor,
+} from '@latte-flow/checkpoint';
 import {
   expertGroups,
   intervalOfGroup,
@@ -31,17 +38,19 @@ import { countParts, requireTensors } from './parts.ts';
 /** Branches of a guided step. */
 const BRANCHES = 2;
 
-function below(store: FileStore, folder: string): FileStore {
-  return {
-    location: `${store.location}/${folder}`,
-    read: (path, options) => store.read(`${folder}/${path}`, options),
-    exists: (path) => store.exists(`${folder}/${path}`),
-  };
+/** Names, dtypes and shapes only: no weight is read. */
+async function storedTensors(
+  store: FileStore,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<string, StoredTensor>> {
+  const { tensors, close } = await openWeights(store, { signal });
+  await close();
+  return tensors;
 }
 
 async function inspectBackbone(store: FileStore, signal: AbortSignal | undefined) {
   const config = parseVisionLanguageConfig(await readJson(store, 'config.json', { signal }));
-  const weights = canonicalWeights(await readWeights(store, { signal }), config);
+  const weights = canonicalWeights(await storedTensors(store, signal), config);
   requireTensors(weights, parameterShapes(config), store.location);
   const parts = countParts(weights, (name) => (name.startsWith('visual.') ? 'backbone vision' : 'backbone language'));
   return { config, parts };
@@ -49,7 +58,7 @@ async function inspectBackbone(store: FileStore, signal: AbortSignal | undefined
 
 async function inspectStream(store: FileStore, signal: AbortSignal | undefined) {
   const config = parseLatteFlowConfig(await readJson(store, 'config.json', { signal }));
-  const weights = await readWeights(store, { signal });
+  const weights = await storedTensors(store, signal);
   requireTensors(weights, generationStreamShapes(config), store.location);
   const parts = countParts(weights, (name) => {
     const layer = layerOfParameter(name);
@@ -92,7 +101,7 @@ function planOf(config: LatteFlowConfig) {
 export async function inspectModel(location: string, { signal }: { readonly signal?: AbortSignal } = {}) {
   const store = await openFileStore(location);
   const stream = await inspectStream(store, signal);
-  const backbone = await inspectBackbone(below(store, BACKBONE_FOLDER), signal);
+  const backbone = await inspectBackbone(subfolderOf(store, BACKBONE_FOLDER), signal);
   const parts = [...stream.parts, ...backbone.parts];
   const sum = (field: 'parameters' | 'bytes'): number => parts.reduce((total, part) => total + part[field], 0);
   return {

@@ -1,4 +1,4 @@
-import type { TensorView } from '@latte-flow/checkpoint';
+import type { StoredTensor } from '@latte-flow/checkpoint';
 import { elementCount, formatShape, LatteFlowError, type Shape } from '@latte-flow/core';
 
 /** The tensors of one part of a model that share a dtype. */
@@ -11,9 +11,9 @@ export interface ModelPart {
 }
 
 /** Adds up tensors by part and dtype, in the order in which they appear. */
-export function countParts(weights: ReadonlyMap<string, TensorView>, partOf: (name: string) => string): ModelPart[] {
+export function countParts(weights: ReadonlyMap<string, StoredTensor>, partOf: (name: string) => string): ModelPart[] {
   const parts = new Map<string, ModelPart>();
-  for (const [name, { dtype, shape, bytes }] of weights) {
+  for (const [name, { dtype, shape, byteLength }] of weights) {
     const part = partOf(name);
     const key = `${part} ${dtype}`;
     const before = parts.get(key) ?? { part, dtype, tensors: 0, parameters: 0, bytes: 0 };
@@ -21,7 +21,7 @@ export function countParts(weights: ReadonlyMap<string, TensorView>, partOf: (na
       ...before,
       tensors: before.tensors + 1,
       parameters: before.parameters + elementCount(shape),
-      bytes: before.bytes + bytes.length,
+      bytes: before.bytes + byteLength,
     });
   }
   return [...parts.values()];
@@ -32,7 +32,7 @@ export function countParts(weights: ReadonlyMap<string, TensorView>, partOf: (na
  * @throws LatteFlowError `checkpoint-mismatch`, naming the tensor
  */
 export function requireTensors(
-  weights: ReadonlyMap<string, TensorView>,
+  weights: ReadonlyMap<string, StoredTensor>,
   expected: ReadonlyMap<string, Shape>,
   location: string,
 ): void {

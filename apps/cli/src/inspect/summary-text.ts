@@ -1,3 +1,4 @@
+import type { DtypeErrors } from './dtype-error.ts';
 import type { ModelSummary } from './inspect-model.ts';
 
 const count = (value: number): string => value.toLocaleString('en-US');
@@ -38,6 +39,28 @@ export function summaryText({ model, config, parts, parameters, bytes, groups, p
     `a picture with guidance ${plan.guidance}: ${plan.evaluations} evaluations, ${count(plan.layers)} of ${count(plan.vanillaLayers)} layers`,
     `  ${flopsText(plan.flops ?? 0)} without context, where a model without groups takes ${flopsText(plan.vanillaFlops ?? 0)}`,
     ...plan.warnings.map((warning) => `  warning: ${warning}`),
+    '',
+  ].join('\n');
+}
+
+/** The errors of a dtype for people, the largest relative ones first. */
+export function dtypeErrorText({ model, modules, total }: DtypeErrors): string {
+  const percent = (error: number): string => `${(100 * error).toPrecision(3)} %`;
+  const rows = modules
+    .toSorted((a, b) => b.relative_error - a.relative_error)
+    .map((row) => [
+      row.module,
+      row.dtype,
+      size(row.bytes),
+      row.max_error.toExponential(2),
+      row.rms_error.toExponential(2),
+      percent(row.relative_error),
+    ]);
+  return [
+    model,
+    ...table([['module', 'dtype', 'size', 'max error', 'rms error', 'of rms weight'], ...rows]),
+    '',
+    `${count(total.parameters)} parameters, ${size(total.bytes)}, rms error ${total.rms_error.toExponential(2)} (${percent(total.relative_error)} of the rms weight)`,
     '',
   ].join('\n');
 }

@@ -1,6 +1,6 @@
 import { elementCount, type Shape } from '@latte-flow/core';
 
-import type { PackedDtype } from './dtype-rules.ts';
+import type { PackedDtype, WeightDtype } from './dtype-rules.ts';
 
 /** Weights of a row that share a scale in int4. */
 export const GROUP_SIZE = 32;
@@ -34,4 +34,11 @@ export function packedSize(dtype: PackedDtype, shape: Shape): { codes: number; s
   if (dtype === 'float16') return { codes: 2 * rows * columns, scales: 0 };
   if (dtype === 'int8') return { codes: rows * columns, scales: rows };
   return { codes: rows * groups * GROUP_BYTES, scales: rows * groups };
+}
+
+/** Bytes of a tensor in a file, scales included. */
+export function storedBytes(dtype: WeightDtype, shape: Shape): number {
+  if (dtype === 'float32') return 4 * elementCount(shape);
+  const { codes, scales } = packedSize(dtype, shape);
+  return codes + scales * (dtype === 'int4' ? 2 : 4);
 }
