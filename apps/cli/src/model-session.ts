@@ -1,8 +1,7 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
-import { LatteFlowError } from '@latte-flow/core';
-import { LatteFlow } from '@latte-flow/model';
+import { LatteFlowError, type OnProgress } from '@latte-flow/core';
 import { bootBackend, type BootedBackend, type DeviceOption } from '@latte-flow/runtime';
 
 import type { ProgressLine } from './progress-line.ts';
@@ -28,22 +27,32 @@ export function shippedModel(): string {
 }
 
 /** A loaded model on a booted backend, and how long that took. */
-export interface ModelSession {
-  readonly model: LatteFlow;
+export interface ModelSession<Model> {
+  readonly model: Model;
   readonly backend: BootedBackend;
   readonly loadSeconds: number;
 }
 
+interface SessionOptions<Model> {
+  readonly location: string;
+  readonly device: DeviceOption;
+  readonly progress: ProgressLine;
+  readonly load: (
+    location: string,
+    options: { readonly signal?: AbortSignal; readonly onProgress: OnProgress },
+  ) => Promise<Model>;
+}
+
 /** Boots the device and loads the model; the caller disposes of it. What is worth a warning goes to stderr. */
-export async function openModel(
-  { location, device, progress }: { location: string; device: DeviceOption; progress: ProgressLine },
+export async function openModel<Model>(
+  { location, device, progress, load }: SessionOptions<Model>,
   terminal: Terminal,
-): Promise<ModelSession> {
+): Promise<ModelSession<Model>> {
   const { signal } = terminal;
   const elapsed = stopwatch();
   const backend = await bootBackend({ device, signal });
   for (const warning of backend.warnings) say(terminal, `warning: ${warning}`);
-  const model = await LatteFlow.fromPretrained(location, { signal, onProgress: progress.show });
+  const model = await load(location, { signal, onProgress: progress.show });
   progress.end();
   return { model, backend, loadSeconds: elapsed() };
 }

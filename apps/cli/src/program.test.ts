@@ -176,6 +176,9 @@ describe('describe', () => {
     expect(JSON.parse(stdout)).toMatchObject({ image, question: 'What is this?', device: 'cpu', warnings: [] });
     const streamed = await latte(onCpu('describe', image, '--question', 'What is this?'));
     expect(streamed.stdout).toBe(`${JSON.parse(stdout).text}\n`);
+    const backbone = ['--model', join(model, 'vlm'), '--device', 'cpu'];
+    const alone = await latte(['describe', image, '--question', 'What is this?', ...backbone]);
+    expect(alone).toEqual(streamed);
   });
 
   test('refuses what is no image, and a question without text', async () => {

@@ -10,6 +10,7 @@ export type { GenerationSettings } from './image/generated-image.ts';
 export { toRgbBytes } from './image/pixels.ts';
 export { BACKBONE_FOLDER, LatteFlow } from './latte-flow.ts';
 export type { LoadLatteFlowOptions } from './latte-flow.ts';
+export { loadBackbone } from './load-backbone.ts';
 export { DEFAULT_QUESTION, describeImage } from './pipelines/describe-image.ts';
 export type { DescribeOptions } from './pipelines/describe-image.ts';
 export { disposeContext } from './pipelines/contexts.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 
 import { describeValue, LatteFlowError, refuseArgument } from '@latte-flow/core';
-import { DEFAULT_QUESTION, describeImage } from '@latte-flow/model';
+import { DEFAULT_QUESTION, describeImage, loadBackbone } from '@latte-flow/model';
 import { decodeImage, type RgbImage } from '@latte-flow/vlm';
 import { Command } from 'commander';
 
@@ -56,12 +56,12 @@ async function describe(file: string, options: TypedOptions, context: CommandCon
   const { signal, stdout } = context;
   const image = await readImage(file, signal);
   const progress = new ProgressLine(context.stderr, { quiet: json });
-  const session = await openModel({ location, device, progress }, context);
-  using model = session.model;
+  const session = await openModel({ location, device, progress, load: loadBackbone }, context);
+  using backbone = session.model;
 
   const answered = stopwatch();
   let text = '';
-  for await (const piece of describeImage(model, image, { question, signal })) {
+  for await (const piece of describeImage({ backbone }, image, { question, signal })) {
     text += piece;
     if (!json) stdout.write(piece);
   }

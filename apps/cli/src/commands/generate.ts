@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 import { writeFile } from '@latte-flow/checkpoint/node';
 import { describeValue, refuseArgument, requireOneOf, throwIfAborted } from '@latte-flow/core';
-import { generateImages, type GenerateResult } from '@latte-flow/model';
+import { generateImages, LatteFlow, type GenerateResult } from '@latte-flow/model';
 import type { DeviceOption } from '@latte-flow/runtime';
 import { solverNames, type SolverName } from '@latte-flow/schedulers';
 import { type Guidance } from '@latte-flow/schedulers/guidance';
@@ -94,7 +94,10 @@ async function generate(prompt: string, options: TypedOptions, context: CommandC
   const location = options.model ?? shippedModel();
   const total = stopwatch();
   const progress = new ProgressLine(context.stderr, { quiet: options.json === true });
-  const session = await openModel({ location, device: request.device, progress }, context);
+  const session = await openModel(
+    { location, device: request.device, progress, load: LatteFlow.fromPretrained },
+    context,
+  );
   using model = session.model;
 
   const sampled = stopwatch();

@@ -12,12 +12,13 @@ export const DEFAULT_QUESTION = 'Describe this picture.';
 
 /**
  * Image and question to text, piece by piece; greedy unless `temperature` is given. Leaving the loop early frees
- * everything; on abort the iterable throws the signal's reason, and what was yielded before is the caller's.
+ * everything; on abort the iterable throws the signal's reason, and what was yielded before is the caller's. Only the
+ * backbone takes part: `describeImage({ backbone: await loadBackbone(folder) }, image)` needs no generation stream.
  *
  * @throws LatteFlowError `invalid-argument` (empty question), `image-invalid`, `context-overflow`
  */
 export async function* describeImage(
-  { backbone }: LatteFlow,
+  { backbone }: Pick<LatteFlow, 'backbone'>,
   image: RgbImage,
   { question = DEFAULT_QUESTION, ...options }: DescribeOptions = {},
 ): AsyncGenerator<string, void, void> {
