@@ -60,8 +60,9 @@ async function loadParameters(
 }
 
 /**
- * Reads a folder in the Hugging Face layout (path, URL, `owner/name` on the Hub or open store): `config.json`, weights, and where they exist `preprocessor_config.json`,
- * `generation_config.json` and the files of the tokenizer. Uploads the weights to the current backend.
+ * Reads a folder in the Hugging Face layout (path, URL, `owner/name` on the Hub or open store): `config.json`, weights,
+ * and where they exist `preprocessor_config.json`, `generation_config.json` and the files of the tokenizer. Uploads the
+ * weights to the current backend.
  * @throws LatteFlowError `file-not-found`, `unsupported`, `checkpoint-invalid` or `checkpoint-mismatch`; of a model on the
  * Hub also what `openHubStore` throws
  */
