@@ -1,6 +1,6 @@
 import { normalNoise, type Shape } from '@latte-flow/core';
 import { bootBackend, ParameterStore, type ParameterValues } from '@latte-flow/runtime';
-import { memory, tensor2d, tensor3d } from '@tensorflow/tfjs-core';
+import { memory, tensor2d, tensor3d, type Tensor } from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 
 import { largestDifference } from '../testing/golden-vlm.ts';
@@ -8,7 +8,7 @@ import { idefics3ParameterShapes } from './parameter-shapes.ts';
 import { tilePositionIds } from './position-ids.ts';
 import { patchifyTiles, tokensPerTile } from './tile-patches.ts';
 import { tinyIdefics3Config } from '../testing/tiny-idefics3.ts';
-import { runTileTower, shufflePixels } from './vision-tower.ts';
+import { runTileTower, shufflePixels, type TileVisionOutput } from './vision-tower.ts';
 
 type Rows = number[][];
 
@@ -121,11 +121,27 @@ test('tower and connector agree with their definition, tile by tile, and leak no
   const patches = patchifyTiles(pixels, { ...vision, tileSize: TILE });
   const input = tensor2d(patches, [2 * EDGE ** 2, 3 * vision.patchSize ** 2]);
   const scope = parameters.scope('model');
-  const { features, hiddenStates, ends } = runTileTower(scope, config, { patches: input, tiles: 2, edge: EDGE });
+  const run = { patches: input, tiles: 2, edge: EDGE };
+  const { features, hiddenStates, ends } = runTileTower(scope, config, run);
   expect([hiddenStates.length, ends]).toEqual([0, undefined]);
   expect(features.shape).toEqual([2 * tokensPerTile(config, TILE), config.text.hiddenSize]);
   expect(largestDifference(await features.data(), tiles.flatMap(reference).flat())).toBeLessThan(1e-5);
-  expect(() => runTileTower(scope, config, { patches: input, tiles: 3, edge: EDGE })).toThrow(
+  const together = runTileTower(scope, config, { ...run, hiddenStates: true });
+  const oneByOne = runTileTower(scope, config, { ...run, hiddenStates: true, atOnce: 1 });
+  const all = ({ features: tokens, hiddenStates: layers, ends: both }: TileVisionOutput): Tensor[] => [
+    tokens,
+    both!.embedded,
+    ...layers,
+    both!.normed,
+  ];
+  expect(all(together)).toHaveLength(3 + vision.depth);
+  for (const [i, state] of all(oneByOne).entries()) {
+    expect(state.shape).toEqual(all(together)[i]!.shape);
+    expect(largestDifference(await state.data(), await all(together)[i]!.data())).toBeLessThan(1e-6);
+  }
+  for (const tensor of [...all(together), ...all(oneByOne)]) tensor.dispose();
+  expect(() => runTileTower(scope, config, { ...run, atOnce: 0 })).toThrow('atOnce');
+  expect(() => runTileTower(scope, config, { ...run, tiles: 3 })).toThrow(
     expect.objectContaining({ code: 'shape-mismatch' }),
   );
   for (const tensor of [features, input]) tensor.dispose();

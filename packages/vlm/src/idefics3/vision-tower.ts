@@ -1,9 +1,11 @@
-import { requireShape } from '@latte-flow/core';
+import { requireInteger, requireShape } from '@latte-flow/core';
 import { attention, embed, geluTanh, layerNorm, linear } from '@latte-flow/ops';
 import type { ParameterScope } from '@latte-flow/runtime';
 import {
   add,
+  concat,
   reshape,
+  slice,
   tensor2d,
   tidy,
   transpose,
@@ -67,52 +69,83 @@ export function shufflePixels(x: Tensor3D, edge: number, scale: number): Tensor2
   });
 }
 
-/**
- * The vision tower and connector of Idefics3. `patches` float32 `[tiles * n², patch values]` holds tile after tile in
- * raster order, `n` = `edge`; `scope` is `model`. Patches see only those of their own tile. Differentiable; the caller
- * owns the result.
- * @throws LatteFlowError `shape-mismatch` if patches and tiles disagree
- */
-export function runTileTower(
+interface TileRun {
+  readonly patches: Tensor2D;
+  readonly tiles: number;
+  /** Patches along an edge of a tile. */
+  readonly edge: number;
+}
+
+/** Some tiles from patches to tokens; `states` are the embedded patches, every layer's output and the last norm's. */
+function runTiles(
   scope: ParameterScope,
   { vision, scaleFactor }: Pick<Idefics3Config, 'vision' | 'scaleFactor'>,
-  input: {
-    readonly patches: Tensor2D;
-    readonly tiles: number;
-    readonly edge: number;
-    readonly hiddenStates?: boolean;
-  },
-): TileVisionOutput {
-  const { hiddenSize, depth, patchSize, imageSize, inChannels, layerNormEps } = vision;
-  const { patches, tiles, edge } = input;
-  const patchValues = inChannels * patchSize ** 2;
-  requireShape('runTileTower', 'patches', patches.shape, [tiles * edge ** 2, patchValues]);
+  { patches, tiles, edge, hiddenStates: wanted }: TileRun & { readonly hiddenStates: boolean },
+): { features: Tensor2D; states: Tensor3D[] } {
+  const { hiddenSize, depth, patchSize, imageSize, layerNormEps } = vision;
   return tidyResult(() => {
     const tower = scope.scope('vision_model');
-    const embeddings = tower.scope('embeddings');
-    const kernel = reshape(embeddings.get('patch_embedding.weight'), [hiddenSize, patchValues]);
-    const places = tilePositionIds(edge, Math.floor(imageSize / patchSize));
-    const embedded = tidy(() => {
+    const states: Tensor3D[] = [];
+    let x = tidy(() => {
+      const embeddings = tower.scope('embeddings');
+      const kernel = reshape(embeddings.get('patch_embedding.weight'), [hiddenSize, patches.shape[1]]);
       const rows = linear(patches, kernel, embeddings.get('patch_embedding.bias'));
+      const places = tilePositionIds(edge, Math.floor(imageSize / patchSize));
       const positions = embed(
         tensor2d(places, [1, places.length], 'int32'),
         embeddings.get('position_embedding.weight'),
       ); // [1, n², D]
       return add(reshape(rows, [tiles, edge ** 2, hiddenSize]), positions) as Tensor3D;
     });
-    const hiddenStates: Tensor3D[] = [];
-    const wanted = input.hiddenStates === true;
-    let x = embedded;
     for (let i = 0; i < depth; i++) {
       const previous = x;
       x = tidy(() => runEncoderLayer(previous, tower.scope(`encoder.layers.${i}`), vision));
-      if (wanted) hiddenStates.push(x);
+      if (wanted) states.push(previous);
       else previous.dispose();
     }
     const norm = tower.scope('post_layernorm');
     const normed = layerNorm(x, norm.get('weight'), norm.get('bias'), layerNormEps) as Tensor3D;
+    if (wanted) states.push(x, normed);
     const connector = scope.get('connector.modality_projection.proj.weight');
-    const features = linear(shufflePixels(normed, edge, scaleFactor), connector) as Tensor2D;
-    return { features, hiddenStates, ...(wanted ? { ends: { embedded, normed } } : {}) };
+    return { features: linear(shufflePixels(normed, edge, scaleFactor), connector) as Tensor2D, states };
+  });
+}
+
+/** Attention scores that the tiles of one run may have: 128 MiB of float32. */
+const MOST_SCORES = 2 ** 25;
+
+/** How many tiles of 1024 patches and the like go through the tower at once: all at once would need gigabytes. */
+function tilesAtOnce({ numHeads }: Idefics3VisionConfig, edge: number): number {
+  return Math.max(1, Math.floor(MOST_SCORES / (numHeads * edge ** 4)));
+}
+
+/**
+ * The vision tower and connector of Idefics3. `patches` float32 `[tiles * n², patch values]` holds tile after tile in
+ * raster order, `n` = `edge`; `scope` is `model`. Patches see only those of their own tile, so tiles go through in runs
+ * of `atOnce`, by default as many as memory allows. Differentiable; the caller owns the result.
+ * @throws LatteFlowError `shape-mismatch` if patches and tiles disagree
+ */
+export function runTileTower(
+  scope: ParameterScope,
+  config: Pick<Idefics3Config, 'vision' | 'scaleFactor'>,
+  input: TileRun & { readonly hiddenStates?: boolean; readonly atOnce?: number },
+): TileVisionOutput {
+  const { inChannels, patchSize } = config.vision;
+  const { patches, tiles, edge, hiddenStates = false, atOnce = tilesAtOnce(config.vision, edge) } = input;
+  const values = inChannels * patchSize ** 2;
+  requireShape('runTileTower', 'patches', patches.shape, [tiles * edge ** 2, values]);
+  requireInteger('runTileTower', 'atOnce', atOnce, { min: 1 });
+  return tidyResult(() => {
+    const runs = Array.from({ length: Math.ceil(tiles / atOnce) }, (_, i) => {
+      const count = Math.min(atOnce, tiles - i * atOnce);
+      const rows = slice(patches, [i * atOnce * edge ** 2, 0], [count * edge ** 2, values]);
+      return runTiles(scope, config, { patches: rows, tiles: count, edge, hiddenStates });
+    });
+    const joined = <T extends Tensor>(parts: T[]): T => (parts.length === 1 ? parts[0]! : (concat(parts, 0) as T));
+    const features = joined(runs.map((run) => run.features));
+    const states = runs[0]!.states.map((_, i) => joined(runs.map((run) => run.states[i]!)));
+    const [embedded, normed] = [states.shift(), states.pop()];
+    if (embedded === undefined || normed === undefined) return { features, hiddenStates: states };
+    return { features, hiddenStates: states, ends: { embedded, normed } };
   });
 }
