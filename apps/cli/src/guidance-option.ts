@@ -38,9 +38,9 @@ export function isScaleAlone({ guidanceRule, guidanceInterval, guidanceRescale }
 
 /** @throws LatteFlowError `invalid-argument` naming the option */
 export function guidanceOption(where: CommandName, typed: TypedGuidance): Guidance {
-  const scale = finiteOption(where, '--guidance', typed.guidance);
+  const scale = finiteOption(where, '--guidance', { text: typed.guidance });
   const rule = rules[requireOneOf(where, '--guidance-rule', typed.guidanceRule, guidanceRuleNames)](scale);
-  const rescale = finiteOption(where, '--guidance-rescale', typed.guidanceRescale ?? '0');
+  const rescale = finiteOption(where, '--guidance-rescale', { text: typed.guidanceRescale ?? '0' });
   const rescaled = rescaledGuidance(rule, requireFinite(where, '--guidance-rescale', rescale, { min: 0, max: 1 }));
   if (typed.guidanceInterval === undefined) return rescaled;
   const [start, stop, ...rest] = typed.guidanceInterval.split(',').map(Number);

@@ -17,8 +17,12 @@ export function integerOption(where: CommandName, name: string, { text, min }: {
 }
 
 /** @throws LatteFlowError `invalid-argument` naming the option */
-export function finiteOption(where: CommandName, name: string, text: string): number {
-  return requireFinite(where, name, typedNumber(text));
+export function finiteOption(
+  where: CommandName,
+  name: string,
+  { text, ...bounds }: { text: string; min?: number; max?: number },
+): number {
+  return requireFinite(where, name, typedNumber(text), bounds);
 }
 
 /** @throws LatteFlowError `invalid-argument` naming the devices */
@@ -29,7 +33,7 @@ export function deviceOption(where: CommandName, text: string): DeviceOption {
 export const deviceFlag = (): Option => new Option('--device <name>', deviceOptions.join(', ')).default('auto');
 
 export const modelFlag = (): Option =>
-  new Option('--model <id>', 'folder or http(s) URL of a checkpoint (default: the shipped emoji model)');
+  new Option('--model <id>', 'folder, http(s) URL or owner/name on the Hub (default: the shipped emoji model)');
 
 export const jsonFlag = (): Option => new Option('--json', 'print one JSON object on stdout and nothing else');
 

@@ -173,13 +173,54 @@ describe('describe', () => {
     await latte(onCpu('generate', 'x', '-o', image, '--steps', '1'));
     const { code, stdout } = await latte(onCpu('describe', image, '--question', 'What is this?', '--json'));
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ image, question: 'What is this?', device: 'cpu', warnings: [] });
+    expect(JSON.parse(stdout)).toMatchObject({
+      images: [image],
+      question: 'What is this?',
+      temperature: 0,
+      top_p: 1,
+      max_tokens: 128,
+      seed: 0,
+      device: 'cpu',
+      warnings: [],
+    });
     const streamed = await latte(onCpu('describe', image, '--question', 'What is this?'));
     expect(streamed.stdout).toBe(`${JSON.parse(stdout).text}\n`);
     const backbone = ['--model', join(model, 'vlm'), '--device', 'cpu'];
     const alone = await latte(['describe', image, '--question', 'What is this?', ...backbone]);
     expect(alone).toEqual(streamed);
   });
+
+  test('several pictures, drawn words and a limit', async () => {
+    const images = [join(folder, 'a.png'), join(folder, 'b.png')];
+    for (const [seed, image] of images.entries()) {
+      await latte(onCpu('generate', 'x', '-o', image, '--steps', '1', '--seed', String(seed)));
+    }
+    const before = memory().numTensors;
+    const sampling = ['--temperature', '1.5', '--top-p', '0.95', '--max-tokens', '6', '--seed', '3', '--json'];
+    const text = async (...args: string[]): Promise<string> => {
+      const { code, stdout } = await latte(onCpu('describe', ...args));
+      expect(code).toBe(0);
+      return JSON.parse(stdout).text;
+    };
+    const both = await text(...images, ...sampling);
+    expect(await text(...images, ...sampling)).toBe(both);
+    expect(await text(...images.toReversed(), ...sampling)).not.toBe(both);
+    expect(await text(...images, ...sampling, '--seed', '4')).not.toBe(both);
+    const greedy = await text(...images, '--max-tokens', '6', '--json');
+    expect((await text(...images, '--max-tokens', '7', '--json')).startsWith(greedy)).toBe(true);
+    expect(memory().numTensors).toBe(before);
+  });
+
+  test.each([
+    ['--temperature', '-1'],
+    ['--temperature', 'warm'],
+    ['--top-p', '0'],
+    ['--top-p', '1.5'],
+    ['--max-tokens', '0'],
+    ['--seed', '-1'],
+  ])('refuses %s %s before it loads anything', (option, value) =>
+    expectRefused(['describe', 'none.png', option, value], `${option} to be`),
+  );
 
   test('refuses what is no image, and a question without text', async () => {
     const text = join(folder, 'a.txt');

@@ -1,12 +1,10 @@
-import { readFile } from 'node:fs/promises';
-
-import { describeValue, LatteFlowError, refuseArgument } from '@latte-flow/core';
+import { describeValue, refuseArgument } from '@latte-flow/core';
 import { DEFAULT_QUESTION, describeImage, loadBackbone } from '@latte-flow/model';
-import { decodeImage, type RgbImage } from '@latte-flow/vlm';
+import { loadImage, type RgbImage } from '@latte-flow/vlm';
 import { Command } from 'commander';
 
 import { openModel, shippedModel, stopwatch } from '../model-session.ts';
-import { deviceFlag, deviceOption, jsonFlag, modelFlag } from '../options.ts';
+import { deviceFlag, deviceOption, finiteOption, integerOption, jsonFlag, modelFlag } from '../options.ts';
 import { ProgressLine } from '../progress-line.ts';
 import { printJson, type CommandContext } from '../terminal.ts';
 
@@ -14,36 +12,26 @@ const WHERE = 'latte describe';
 
 const HELP = `
 --json prints:
-  image, question, model, device
-  text      the answer
-  seconds   { load, answer }
-  warnings  what is worth knowing, as text`;
+  images       the files or URLs
+  question, temperature, top_p, max_tokens, seed, model, device
+  text         the answer
+  seconds      { load, answer }
+  warnings     what is worth knowing, as text`;
 
 interface TypedOptions {
   readonly question: string;
+  readonly temperature: string;
+  readonly topP: string;
+  readonly maxTokens: string;
+  readonly seed: string;
   readonly model?: string;
   readonly device: string;
   readonly json?: boolean;
 }
 
-async function readImage(file: string, signal: AbortSignal | undefined): Promise<RgbImage> {
-  const bytes = await readFile(file, { signal }).catch((cause: NodeJS.ErrnoException) => {
-    if (signal?.aborted) throw signal.reason;
-    throw new LatteFlowError('file-not-found', {
-      where: WHERE,
-      expected: 'an image file that can be read',
-      got: cause.message,
-      remedy: 'Pass a PNG, JPEG or WebP file.',
-      data: { file },
-      cause,
-    });
-  });
-  return decodeImage(new Uint8Array(bytes), { signal });
-}
-
-async function describe(file: string, options: TypedOptions, context: CommandContext): Promise<void> {
-  const { question, json = false } = options;
-  const device = deviceOption(WHERE, options.device);
+/** Checks everything that can be checked without pictures and model. */
+function readRequest(options: TypedOptions) {
+  const { question } = options;
   if (question.trim() === '') {
     refuseArgument({
       where: WHERE,
@@ -52,16 +40,30 @@ async function describe(file: string, options: TypedOptions, context: CommandCon
       remedy: `Ask something, e.g. "${DEFAULT_QUESTION}"`,
     });
   }
+  return {
+    question,
+    temperature: finiteOption(WHERE, '--temperature', { text: options.temperature, min: 0 }),
+    topP: finiteOption(WHERE, '--top-p', { text: options.topP, min: Number.MIN_VALUE, max: 1 }),
+    maxNewTokens: integerOption(WHERE, '--max-tokens', { text: options.maxTokens, min: 1 }),
+    seed: integerOption(WHERE, '--seed', { text: options.seed, min: 0 }),
+  };
+}
+
+async function describe(files: readonly string[], options: TypedOptions, context: CommandContext): Promise<void> {
+  const { json = false } = options;
+  const device = deviceOption(WHERE, options.device);
+  const request = readRequest(options);
   const location = options.model ?? shippedModel();
   const { signal, stdout } = context;
-  const image = await readImage(file, signal);
+  const images: RgbImage[] = [];
+  for (const file of files) images.push(await loadImage(file, { signal }));
   const progress = new ProgressLine(context.stderr, { quiet: json });
   const session = await openModel({ location, device, progress, load: loadBackbone }, context);
   using backbone = session.model;
 
   const answered = stopwatch();
   let text = '';
-  for await (const piece of describeImage({ backbone }, image, { question, signal })) {
+  for await (const piece of describeImage({ backbone }, images, { ...request, signal })) {
     text += piece;
     if (!json) stdout.write(piece);
   }
@@ -70,8 +72,12 @@ async function describe(file: string, options: TypedOptions, context: CommandCon
     return;
   }
   printJson(context, {
-    image: file,
-    question,
+    images: files,
+    question: request.question,
+    temperature: request.temperature,
+    top_p: request.topP,
+    max_tokens: request.maxNewTokens,
+    seed: request.seed,
     text,
     model: location,
     device: session.backend.device,
@@ -80,15 +86,19 @@ async function describe(file: string, options: TypedOptions, context: CommandCon
   });
 }
 
-/** `latte describe IMAGE` */
+/** `latte describe IMAGE...` */
 export function describeCommand(context: CommandContext): Command {
   return new Command('describe')
-    .description('say what a picture shows')
-    .argument('<image>', 'PNG, JPEG or WebP file')
-    .option('--question <text>', 'what to ask about it', DEFAULT_QUESTION)
+    .description('say what pictures show')
+    .argument('<images...>', 'PNG, JPEG or WebP files, or their URLs; several are shown in this order')
+    .option('--question <text>', 'what to ask about them', DEFAULT_QUESTION)
+    .option('--temperature <t>', '0 takes the most likely words, 1 draws by likelihood', '0')
+    .option('--top-p <p>', 'draw among the likeliest words that make up this share', '1')
+    .option('--max-tokens <n>', 'end after so many tokens', '128')
+    .option('--seed <n>', 'the same seed draws the same words', '0')
     .addOption(modelFlag())
     .addOption(deviceFlag())
     .addOption(jsonFlag())
     .addHelpText('after', HELP)
-    .action((image: string, options: TypedOptions) => describe(image, options, context));
+    .action((images: string[], options: TypedOptions) => describe(images, options, context));
 }

@@ -67,7 +67,7 @@ async function readRequest(prompt: string, options: TypedOptions): Promise<Reque
     files: outputFiles(options.output, count),
     seed: integerOption(WHERE, '--seed', { text: options.seed, min: 0 }),
     steps: integerOption(WHERE, '--steps', { text: options.steps, min: 1 }),
-    guidanceScale: finiteOption(WHERE, '--guidance', options.guidance),
+    guidanceScale: finiteOption(WHERE, '--guidance', { text: options.guidance }),
     guidance: guidanceOption(WHERE, options),
     solver: requireOneOf(WHERE, '--solver', options.solver, solverNames()),
     count,

@@ -23,7 +23,10 @@ afterEach(() => expect(memory().numTensors).toBe(before));
 const image = { data: Uint8Array.from({ length: 32 * 32 * 3 }, (_, i) => (i * 7) % 256), width: 32, height: 32 };
 const options = { maxNewTokens: 12, eosTokenIds: [], temperature: 1, seed: 3 };
 
-async function piecesOf(more: DescribeOptions = {}, picture = image): Promise<string[]> {
+async function piecesOf(
+  more: DescribeOptions = {},
+  picture: Parameters<typeof describeImage>[1] = image,
+): Promise<string[]> {
   const pieces: string[] = [];
   for await (const piece of describeImage(model, picture, { ...options, ...more })) pieces.push(piece);
   return pieces;
@@ -44,6 +47,24 @@ test('streams the backbone’s answer to the question about the picture', async 
   expect(await piecesOf()).toEqual(pieces);
   expect(await piecesOf({ question: 'What colour is it?' })).not.toEqual(pieces);
   expect(await piecesOf({}, { ...image, data: image.data.map((value) => 255 - value) })).not.toEqual(pieces);
+});
+
+test('several pictures stand before the question, in their order', async () => {
+  const other = { ...image, data: image.data.map((value) => 255 - value) };
+  const pieces = await piecesOf({}, [image, other]);
+  expect(pieces).not.toEqual(await piecesOf({}, [other, image]));
+  const content = [{ type: 'image' }, { type: 'image' }, { type: 'text', text: DEFAULT_QUESTION }] as const;
+  const direct = model.backbone.generate({ messages: [{ role: 'user', content }], images: [image, other] }, options);
+  let text = '';
+  for await (const piece of direct) text += piece;
+  expect(pieces.join('')).toBe(text);
+  await expect(piecesOf({}, [])).rejects.toThrow('describeImage: expected an image, got none');
+});
+
+test('a stop string ends the text before it', async () => {
+  const whole = (await piecesOf()).join('');
+  const stop = [...whole].slice(2, 4).join('');
+  expect((await piecesOf({ stop: [stop] })).join('')).toBe(whole.slice(0, whole.indexOf(stop)));
 });
 
 test('leaving the loop early leaves nothing on the device', async () => {

@@ -1,9 +1,9 @@
 import { describeValue, refuseArgument } from '@latte-flow/core';
-import type { DecodeOptions, RgbImage } from '@latte-flow/vlm';
+import type { GenerateOptions, RgbImage } from '@latte-flow/vlm';
 
 import type { LatteFlow } from '../latte-flow.ts';
 
-export interface DescribeOptions extends DecodeOptions {
+export interface DescribeOptions extends GenerateOptions {
   /** Default "Describe this picture." */
   readonly question?: string;
 }
@@ -11,15 +11,15 @@ export interface DescribeOptions extends DecodeOptions {
 export const DEFAULT_QUESTION = 'Describe this picture.';
 
 /**
- * Image and question to text, piece by piece; greedy unless `temperature` is given. Leaving the loop early frees
- * everything; on abort the iterable throws the signal's reason, and what was yielded before is the caller's. Only the
- * backbone takes part: `describeImage({ backbone: await loadBackbone(folder) }, image)` needs no generation stream.
+ * Images and a question to text, piece by piece, by a model's backbone; greedy unless `temperature` is given. Leaving
+ * the loop early frees everything; on abort the iterable throws the signal's reason, and what was yielded before is the
+ * caller's.
  *
- * @throws LatteFlowError `invalid-argument` (empty question), `image-invalid`, `context-overflow`
+ * @throws LatteFlowError `invalid-argument` (empty question, no image), `image-invalid`, `context-overflow`
  */
 export async function* describeImage(
   { backbone }: Pick<LatteFlow, 'backbone'>,
-  image: RgbImage,
+  image: RgbImage | readonly RgbImage[],
   { question = DEFAULT_QUESTION, ...options }: DescribeOptions = {},
 ): AsyncGenerator<string, void, void> {
   if (question.trim() === '') {
@@ -30,6 +30,10 @@ export async function* describeImage(
       remedy: `Ask something, e.g. "${DEFAULT_QUESTION}"`,
     });
   }
-  const content = [{ type: 'image' }, { type: 'text', text: question }] as const;
-  yield* backbone.generate({ messages: [{ role: 'user', content }], images: [image] }, options);
+  const images = 'data' in image ? [image] : image;
+  if (images.length === 0) {
+    refuseArgument({ where: 'describeImage', expected: 'an image', got: 'none', remedy: 'Pass one or several.' });
+  }
+  const content = [...images.map(() => ({ type: 'image' as const })), { type: 'text' as const, text: question }];
+  yield* backbone.generate({ messages: [{ role: 'user', content }], images }, options);
 }
