@@ -38,6 +38,21 @@ export type { ModelInputs, PaddedIds } from './forward/model-inputs.ts';
 export { ropeIndex } from './qwen2-vl/rope-index.ts';
 export type { RopeIndex } from './qwen2-vl/rope-index.ts';
 
+export { idefics3Adapter } from './idefics3/idefics3-adapter.ts';
+export type { TileInput } from './idefics3/idefics3-adapter.ts';
+export { parseIdefics3Config } from './idefics3/idefics3-config.ts';
+export type { Idefics3Config, Idefics3VisionConfig } from './idefics3/idefics3-config.ts';
+export { cutIntoTiles } from './idefics3/image-tiles.ts';
+export type { TileGrid } from './idefics3/image-tiles.ts';
+export { padTiles, withoutEmptyTiles } from './idefics3/tile-padding.ts';
+export type { PaddedTiles } from './idefics3/tile-padding.ts';
+export { patchifyTiles } from './idefics3/tile-patches.ts';
+export { processTiledImages, tilePixels } from './idefics3/tile-pixels.ts';
+export { parseTileProcessorConfig } from './idefics3/tile-processor-config.ts';
+export type { TileProcessorConfig } from './idefics3/tile-processor-config.ts';
+export { runTileTower } from './idefics3/vision-tower.ts';
+export type { TileVisionOutput } from './idefics3/vision-tower.ts';
+
 export { decodeImage } from './image/decode-image.ts';
 export type { DecodeImageOptions } from './image/decode-image.ts';
 export { imageProcessorConfigToJson, parseImageProcessorConfig } from './image/image-processor-config.ts';

@@ -8,6 +8,7 @@ import { checkImages } from './vlm-images.ts';
 import { checkForward, checkGreedyTokens, checkPositions } from './vlm-language.ts';
 import { checkImagePrompts } from './vlm-prompt.ts';
 import { checkSpellings } from './vlm-spellings.ts';
+import { checkTileQuantities } from './vlm-tile-quantities.ts';
 
 /** A checkpoint of any architecture with the numbers of the reference beside it. */
 export async function checkVlm({ path }: Fixture, report: FixtureReport): Promise<void> {
@@ -20,6 +21,7 @@ export async function checkVlm({ path }: Fixture, report: FixtureReport): Promis
     await report.section(`${name}.image_prompt`, () => checkImagePrompts(on, report));
     await report.section(`${name}.position_ids`, () => checkPositions(on, report));
     await report.section(`${name}.logits`, () => checkForward(on, report));
+    await report.section(`${name}.tiles`, () => checkTileQuantities(on, report));
     await checkGreedyTokens(on, report);
   }
   await checkSpellings(golden, report);
