@@ -12,7 +12,7 @@ import {
 } from '@latte-flow/model';
 import { flowMatchingLoss, initialiseGenerationStream, type FlowBatch } from '@latte-flow/model/training';
 import { ParameterStore, type ParameterValues } from '@latte-flow/runtime';
-import { VisionLanguageModel } from '@latte-flow/vlm';
+import { adapterOf, VisionLanguageModel } from '@latte-flow/vlm';
 import { dispose, tensor } from '@tensorflow/tfjs-core';
 
 import type { FlowHostBatch } from './flow-batches.ts';
@@ -36,7 +36,11 @@ async function startingValues(
   { config, backbone }: { config: LatteFlowConfig; backbone: VisionLanguageModel },
 ): Promise<ReadonlyMap<string, ParameterValues>> {
   if (initial === undefined) {
-    return initialiseGenerationStream(config, { seed, backbone: await backbone.parameters.download() });
+    return initialiseGenerationStream(config, {
+      seed,
+      backbone: await backbone.parameters.download(),
+      decoderPrefix: adapterOf(backbone.config).decoderPrefix,
+    });
   }
   const weights = await readWeights(await openFileStore(initial));
   return new Map(float32Tensors(weights));

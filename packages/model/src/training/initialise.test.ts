@@ -81,6 +81,15 @@ describe('initialiseGenerationStream', () => {
     }
   });
 
+  test('copies the layers of a backbone whose decoder lies elsewhere', () => {
+    const backbone = tinyBackbone();
+    const moved = new Map([...backbone].map(([name, value]) => [name.replace('model.', 'model.text_model.'), value]));
+    expect(
+      initialiseGenerationStream(tinyConfig, { seed: 1, backbone: moved, decoderPrefix: 'model.text_model' }),
+    ).toEqual(initialiseGenerationStream(tinyConfig, { seed: 1, backbone }));
+    expect(() => initialiseGenerationStream(tinyConfig, { seed: 1, backbone: moved })).toThrow('model.layers.0');
+  });
+
   test('refuses a backbone that does not fit', () => {
     const missing = tinyBackbone();
     missing.delete('model.layers.3.post_attention_layernorm.weight');

@@ -21,8 +21,8 @@ function fresh(name: string, shape: Shape, stream: { seed: number; image: number
   return normalNoise(size, { ...stream, purpose: NoisePurpose.initialisation }).map((value) => value * scale);
 }
 
-function backboneName(name: string): string {
-  return BACKBONE_NAMES.reduce((renamed, [pattern, other]) => renamed.replace(pattern, other), `model.${name}`);
+function backboneName(name: string, prefix: string): string {
+  return BACKBONE_NAMES.reduce((renamed, [pattern, other]) => renamed.replace(pattern, other), `${prefix}.${name}`);
 }
 
 export interface InitialiseOptions {
@@ -33,14 +33,15 @@ export interface InitialiseOptions {
    * (Couple). Default: a fresh replica.
    */
   readonly backbone?: ReadonlyMap<string, ParameterValues>;
+  /** Where the backbone's decoder lies (`decoderPrefix` of its adapter). Default `model`. */
+  readonly decoderPrefix?: string;
 }
 
-function copied(name: string, shape: Shape, backbone: ReadonlyMap<string, ParameterValues>): Float32Array {
-  const source = backbone.get(backboneName(name));
+function copied(source: ParameterValues | undefined, { name, shape }: { name: string; shape: Shape }): Float32Array {
   if (source !== undefined && source.shape.join() === shape.join()) return source.values.slice();
   throw new LatteFlowError('checkpoint-mismatch', {
     where: 'initialiseGenerationStream',
-    expected: `${backboneName(name)} of shape [${shape.join(', ')}] in the backbone`,
+    expected: `${name} of shape [${shape.join(', ')}] in the backbone`,
     got: source === undefined ? 'no such tensor' : `[${source.shape.join(', ')}]`,
     remedy: 'Give the stream the layer count and sizes of its backbone.',
     data: { name },
@@ -55,14 +56,15 @@ function copied(name: string, shape: Shape, backbone: ReadonlyMap<string, Parame
  */
 export function initialiseGenerationStream(
   config: LatteFlowConfig,
-  { seed, backbone }: InitialiseOptions,
+  { seed, backbone, decoderPrefix = 'model' }: InitialiseOptions,
 ): Map<string, ParameterValues> {
   const values = new Map<string, ParameterValues>();
   for (const [i, [name, shape]] of [...generationStreamShapes(config)].entries()) {
     const isCopy = backbone !== undefined && name.startsWith('layers.') && !ZERO.test(name) && !NEW_NORMS.test(name);
+    const source = backboneName(name, decoderPrefix);
     values.set(name, {
       shape,
-      values: isCopy ? copied(name, shape, backbone) : fresh(name, shape, { seed, image: i }),
+      values: isCopy ? copied(backbone.get(source), { name: source, shape }) : fresh(name, shape, { seed, image: i }),
     });
   }
   return values;
