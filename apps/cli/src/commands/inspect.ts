@@ -5,12 +5,14 @@ import { dtypeError } from '../inspect/dtype-error.ts';
 import { dtypeErrorText, summaryText } from '../inspect/summary-text.ts';
 import { dtypeFlag, dtypeOption, jsonFlag } from '../options.ts';
 import { shippedModel } from '../model-session.ts';
+import { ProgressLine } from '../progress-line.ts';
 import { printJson, type CommandContext } from '../terminal.ts';
 
 const HELP = `
 --json prints:
   model       where it lies
-  config      of the generation stream, every field spelled out
+  config      of the generation stream, every field spelled out; a vision-language model alone has none, no groups and
+              no plan
   backbone    config of the vision-language model
   parts       [{ part, dtype, tensors, parameters, bytes }]
   parameters, bytes
@@ -28,7 +30,7 @@ With --dtype, what error it causes, of any folder with weights:
 export function inspectCommand(context: CommandContext): Command {
   return new Command('inspect')
     .description('show what a checkpoint holds and what a picture costs')
-    .argument('[model]', 'folder or http(s) URL of a checkpoint (default: the shipped emoji model)')
+    .argument('[model]', 'folder, http(s) URL or owner/name on the Hub (default: the shipped emoji model)')
     .addOption(dtypeFlag())
     .addOption(jsonFlag())
     .addHelpText('after', HELP)
@@ -40,7 +42,10 @@ export function inspectCommand(context: CommandContext): Command {
         else context.stdout.write(dtypeErrorText(errors));
         return;
       }
-      const summary = await inspectModel(model ?? shippedModel(), { signal: context.signal });
+      const progress = new ProgressLine(context.stderr, { quiet: json === true });
+      const { signal } = context;
+      const summary = await inspectModel(model ?? shippedModel(), { signal, onProgress: progress.show });
+      progress.end();
       if (json === true) printJson(context, summary);
       else context.stdout.write(summaryText(summary));
     });

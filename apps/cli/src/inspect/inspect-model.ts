@@ -6,6 +6,7 @@ import {
   type FileStore,
   type StoredTensor,
 } from '@latte-flow/checkpoint';
+import type { OnProgress } from '@latte-flow/core';
 import {
   expertGroups,
   intervalOfGroup,
@@ -26,6 +27,7 @@ import {
 } from '@latte-flow/model';
 import { timesOfSigmas, uniformSigmas } from '@latte-flow/schedulers';
 import {
+  adapterOf,
   canonicalWeights,
   parameterShapes,
   parseVisionLanguageConfig,
@@ -52,7 +54,9 @@ async function inspectBackbone(store: FileStore, signal: AbortSignal | undefined
   const config = parseVisionLanguageConfig(await readJson(store, 'config.json', { signal }));
   const weights = canonicalWeights(await storedTensors(store, signal), config);
   requireTensors(weights, parameterShapes(config), store.location);
-  const parts = countParts(weights, (name) => (name.startsWith('visual.') ? 'backbone vision' : 'backbone language'));
+  const { decoderPrefix } = adapterOf(config);
+  const isLanguage = (name: string): boolean => name.startsWith(`${decoderPrefix}.`) || name.startsWith('lm_head.');
+  const parts = countParts(weights, (name) => (isLanguage(name) ? 'backbone language' : 'backbone vision'));
   return { config, parts };
 }
 
@@ -93,26 +97,46 @@ function planOf(config: LatteFlowConfig) {
   };
 }
 
-/**
- * What a checkpoint folder holds, without loading it to a device: configs, parameters by part and dtype, groups, and
- * what a picture costs with the default settings.
- * @throws LatteFlowError `file-not-found`, `checkpoint-invalid`, `checkpoint-mismatch` if configs and weights disagree
- */
-export async function inspectModel(location: string, { signal }: { readonly signal?: AbortSignal } = {}) {
-  const store = await openFileStore(location);
+type Part = ReturnType<typeof countParts>[number];
+
+function sizeOf(parts: readonly Part[]) {
+  const sum = (field: 'parameters' | 'bytes'): number => parts.reduce((total, part) => total + part[field], 0);
+  return { parts, parameters: sum('parameters'), bytes: sum('bytes') };
+}
+
+async function inspectCoupled(store: FileStore, signal: AbortSignal | undefined) {
   const stream = await inspectStream(store, signal);
   const backbone = await inspectBackbone(subfolderOf(store, BACKBONE_FOLDER), signal);
-  const parts = [...stream.parts, ...backbone.parts];
-  const sum = (field: 'parameters' | 'bytes'): number => parts.reduce((total, part) => total + part[field], 0);
   return {
-    model: location,
     config: serialiseLatteFlowConfig(stream.config),
     backbone: visionLanguageConfigToJson(backbone.config),
-    parts,
-    parameters: sum('parameters'),
-    bytes: sum('bytes'),
+    ...sizeOf([...stream.parts, ...backbone.parts]),
     ...planOf(stream.config),
   };
 }
 
-export type ModelSummary = Awaited<ReturnType<typeof inspectModel>>;
+/** A vision-language model alone, as the Hub has them. */
+async function inspectAlone(store: FileStore, signal: AbortSignal | undefined) {
+  const { config, parts } = await inspectBackbone(store, signal);
+  return { backbone: visionLanguageConfigToJson(config), ...sizeOf(parts) };
+}
+
+export type CoupledSummary = { readonly model: string } & Awaited<ReturnType<typeof inspectCoupled>>;
+export type AloneSummary = { readonly model: string } & Awaited<ReturnType<typeof inspectAlone>>;
+export type ModelSummary = CoupledSummary | AloneSummary;
+
+/**
+ * What a checkpoint folder holds, without loading it to a device: configs, parameters by part and dtype, and of a model
+ * that makes pictures the groups and what a picture costs with the default settings. A model of the Hub is brought into
+ * the cache.
+ * @throws LatteFlowError `file-not-found`, `checkpoint-invalid`, `checkpoint-mismatch` if configs and weights disagree
+ */
+export async function inspectModel(
+  location: string,
+  options: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress } = {},
+): Promise<ModelSummary> {
+  const { signal } = options;
+  const store = await openFileStore(location, options);
+  const isCoupled = await store.exists(`${BACKBONE_FOLDER}/config.json`);
+  return { model: location, ...(await (isCoupled ? inspectCoupled(store, signal) : inspectAlone(store, signal))) };
+}

@@ -1,5 +1,5 @@
 import type { DtypeErrors } from './dtype-error.ts';
-import type { ModelSummary } from './inspect-model.ts';
+import type { AloneSummary, CoupledSummary, ModelSummary } from './inspect-model.ts';
 
 const count = (value: number): string => value.toLocaleString('en-US');
 const size = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(2)} MiB`;
@@ -15,16 +15,32 @@ function table(rows: readonly (readonly string[])[]): string[] {
   return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ')}`.trimEnd());
 }
 
+function sizeText({ parts, parameters, bytes }: ModelSummary): string[] {
+  return [
+    `${count(parameters)} parameters, ${size(bytes)}`,
+    ...table(parts.map((part) => [part.part, part.dtype, `${count(part.parameters)} parameters`, size(part.bytes)])),
+  ];
+}
+
+function aloneText(summary: AloneSummary): string {
+  const { model, backbone } = summary;
+  return [model, `  ${String(backbone['model_type'])}`, '', ...sizeText(summary), ''].join('\n');
+}
+
 /** The summary of a model for people. */
-export function summaryText({ model, config, parts, parameters, bytes, groups, plan }: ModelSummary): string {
+export function summaryText(summary: ModelSummary): string {
+  return 'plan' in summary ? coupledText(summary) : aloneText(summary);
+}
+
+function coupledText(summary: CoupledSummary): string {
+  const { model, config, groups, plan } = summary;
   const field = (name: string): string => String(config[name]);
   return [
     model,
     `  ${field('num_layers')} layers in ${field('num_groups')} groups, width ${field('hidden_size')}, ${field('num_heads')} heads of ${field('head_dim')}, residual attention ${field('residual_attention')}`,
     `  latents ${field('latent_channels')} x ${field('latent_size')} x ${field('latent_size')}, patches of ${field('patch_size')}`,
     '',
-    `${count(parameters)} parameters, ${size(bytes)}`,
-    ...table(parts.map((part) => [part.part, part.dtype, `${count(part.parameters)} parameters`, size(part.bytes)])),
+    ...sizeText(summary),
     '',
     `groups, at ${plan.steps} steps`,
     ...table(
