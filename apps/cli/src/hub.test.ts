@@ -83,6 +83,16 @@ test('generate and describe take a name of the Hub', async () => {
   expect(hub.requests.slice(before).every(({ path }) => path.startsWith('/api/'))).toBe(true);
 });
 
+test('convert, and the errors of a dtype, take a name of the Hub', async () => {
+  const out = join(root, 'converted');
+  const errors = await latte(['inspect', COUPLED, '--dtype', 'int8', '--json']);
+  expect(JSON.parse(errors.stdout)).toMatchObject({ model: COUPLED, total: { max_error: expect.any(Number) } });
+  const converted = await latte(['convert', COUPLED, '--dtype', 'float16', '-o', out, '--json']);
+  expect(JSON.parse(converted.stdout).files).toContain('vlm/model.safetensors');
+  expect((await readdir(out)).toSorted()).toEqual(['config.json', 'model.safetensors', 'vlm']);
+  expect((await latte(['inspect', out])).code).toBe(0);
+});
+
 test('a model that the Hub has not got is bad input, a Hub that cannot be reached a failure', async () => {
   const unknown = await latte(['inspect', 'owner/unknown']);
   expect(unknown.code).toBe(2);

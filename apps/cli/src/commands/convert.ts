@@ -46,7 +46,7 @@ async function convert(model: string, options: TypedOptions, context: CommandCon
 export function convertCommand(context: CommandContext): Command {
   return new Command('convert')
     .description('write the weights of a model in another dtype')
-    .argument('<model>', 'folder of a checkpoint')
+    .argument('<model>', 'folder of a checkpoint, or owner/name on the Hub')
     .addOption(dtypeFlag().makeOptionMandatory())
     .requiredOption('-o, --out <dir>', 'new folder to write')
     .option('--shard-size <bytes>', 'most bytes of weights in one file (default: 5000000000)')

@@ -35,16 +35,17 @@ export function inspectCommand(context: CommandContext): Command {
     .addOption(jsonFlag())
     .addHelpText('after', HELP)
     .action(async (model: string | undefined, { json, dtype }: { json?: boolean; dtype?: readonly string[] }) => {
+      const progress = new ProgressLine(context.stderr, { quiet: json === true });
+      const options = { signal: context.signal, onProgress: progress.show };
       if (dtype !== undefined) {
         const rules = dtypeOption('latte inspect', dtype);
-        const errors = await dtypeError(model ?? shippedModel(), { dtype: rules, signal: context.signal });
+        const errors = await dtypeError(model ?? shippedModel(), { dtype: rules, ...options });
+        progress.end();
         if (json === true) printJson(context, errors);
         else context.stdout.write(dtypeErrorText(errors));
         return;
       }
-      const progress = new ProgressLine(context.stderr, { quiet: json === true });
-      const { signal } = context;
-      const summary = await inspectModel(model ?? shippedModel(), { signal, onProgress: progress.show });
+      const summary = await inspectModel(model ?? shippedModel(), options);
       progress.end();
       if (json === true) printJson(context, summary);
       else context.stdout.write(summaryText(summary));

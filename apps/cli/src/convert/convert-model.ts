@@ -14,6 +14,7 @@ import {
 import { writeFolder, type FileContent } from '@latte-flow/checkpoint/node';
 import { describeValue, refuseArgument, type OnProgress } from '@latte-flow/core';
 
+import { localModel } from '../local-model.ts';
 import { modelFolders } from './model-folders.ts';
 
 const WHERE = 'latte convert';
@@ -57,13 +58,14 @@ export async function convertModel(
   { dtype, shardBytes, signal, onProgress }: ConvertOptions,
 ) {
   await requireFree(target);
-  const { weights, others } = await modelFolders(WHERE, model);
-  const root = await openFileStore(resolve(model));
+  const place = await localModel(model, { signal, onProgress });
+  const { weights, others } = await modelFolders(WHERE, place);
+  const root = await openFileStore(resolve(place));
   const open: OpenWeights[] = [];
   const files = new Map<string, FileContent>();
   let [before, after] = [0, 0];
   try {
-    for (const path of others) files.set(path, new Uint8Array(await readFile(join(model, path), { signal })));
+    for (const path of others) files.set(path, new Uint8Array(await readFile(join(place, path), { signal })));
     for (const folder of weights) {
       const store = folder === '' ? root : subfolderOf(root, folder);
       const inFolder = (name: string): string => (folder === '' ? name : `${folder}/${name}`);

@@ -10,9 +10,10 @@ import {
   subfolderOf,
   type DtypeRules,
 } from '@latte-flow/checkpoint';
-import { elementCount, throwIfAborted } from '@latte-flow/core';
+import { elementCount, throwIfAborted, type OnProgress } from '@latte-flow/core';
 
 import { modelFolders } from '../convert/model-folders.ts';
+import { localModel } from '../local-model.ts';
 
 interface Sums {
   readonly tensors: number;
@@ -59,12 +60,17 @@ function plus(a: Sums, b: Sums): Sums {
  */
 export async function dtypeError(
   model: string,
-  { dtype, signal }: { readonly dtype: DtypeRules; readonly signal?: AbortSignal },
+  {
+    dtype,
+    signal,
+    onProgress,
+  }: { readonly dtype: DtypeRules; readonly signal?: AbortSignal; readonly onProgress?: OnProgress },
 ) {
   const chosen = dtypeOf(dtype);
-  const root = await openFileStore(resolve(model));
+  const place = await localModel(model, { signal, onProgress });
+  const root = await openFileStore(resolve(place));
   const modules = new Map<string, { module: string; dtype: string; sums: Sums }>();
-  for (const folder of (await modelFolders('latte inspect', model)).weights) {
+  for (const folder of (await modelFolders('latte inspect', place)).weights) {
     const weights = await openWeights(folder === '' ? root : subfolderOf(root, folder), { signal });
     try {
       for (const [name, stored] of weights.tensors) {

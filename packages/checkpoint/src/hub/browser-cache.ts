@@ -154,7 +154,7 @@ export async function browserCache(id: string, name = DEFAULT_NAME): Promise<Sna
     reader,
     async recall(revision) {
       const noted = await cache.match(revisionUrl(revision));
-      return noted === undefined ? undefined : reader((await noted.json()) as HubSnapshot);
+      return noted === undefined ? undefined : ((await noted.json()) as HubSnapshot);
     },
   };
 }

@@ -9,7 +9,7 @@ import { uniformNoise, type Progress } from '@latte-flow/core';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { startFakeHub, type FakeHub, type FakeHubOptions, type Fault } from '../../../../tooling/test/fake-hub.ts';
-import { hubReader } from './hub-reader.ts';
+import { downloadModel, hubReader } from './hub-reader.ts';
 import type { HubOptions } from './hub-settings.ts';
 
 const ID = 'owner/tiny.model-1';
@@ -112,6 +112,14 @@ describe('a download', () => {
     await expectWhole({ revision: hub.commit });
     await expect(read({ revision: 'v1' })).rejects.toMatchObject({ code: 'file-not-found' });
     await expect(read({ localFilesOnly: false })).rejects.toMatchObject({ code: 'download-failed' });
+  });
+
+  test('downloadModel gives the folder', async () => {
+    const options = { endpoint: hub.endpoint, cacheDir };
+    const path = await downloadModel(ID, options);
+    expect(path).toBe(join(root(), 'snapshots', hub.commit));
+    expect(Buffer.compare(await readFile(join(path, WEIGHTS)), weights)).toBe(0);
+    expect(await downloadModel(ID, { ...options, localFilesOnly: true })).toBe(path);
   });
 
   test('takes the files that `files` names instead', async () => {

@@ -98,24 +98,49 @@ class SnapshotDownload {
   }
 }
 
-/** Brings what is needed of a model on the Hub into the cache, and gives what reads it from there. */
-export async function hubReader(id: string, options: HubOptions = {}): Promise<FileReader> {
+/** Brings what is needed of a model on the Hub into the cache, or finds it there. */
+async function bringSnapshot(id: string, options: HubOptions) {
   const settings = hubSettings(id, options);
   const { signal, revision, localFilesOnly } = settings;
   signal?.throwIfAborted();
   const cache = await openCache(settings);
-  if (localFilesOnly) {
-    const found = await cache.recall(revision);
-    if (found !== undefined) return found;
-    throw new LatteFlowError('file-not-found', {
-      where: 'openHubStore',
-      expected: `${id} (revision ${revision}) in the cache`,
-      got: 'none',
-      remedy: 'Load it once with a connection, without localFilesOnly and HF_HUB_OFFLINE.',
-      data: { id, revision },
+  if (!localFilesOnly) {
+    const snapshot = await new SnapshotDownload(settings, cache, await listSnapshot(settings)).run();
+    await cache.remember(revision, snapshot);
+    return { cache, snapshot };
+  }
+  const snapshot = await cache.recall(revision);
+  if (snapshot !== undefined) return { cache, snapshot };
+  throw new LatteFlowError('file-not-found', {
+    where: 'openHubStore',
+    expected: `${id} (revision ${revision}) in the cache`,
+    got: 'none',
+    remedy: 'Load it once with a connection, without localFilesOnly and HF_HUB_OFFLINE.',
+    data: { id, revision },
+  });
+}
+
+/** Brings what is needed of a model on the Hub into the cache, and gives what reads it from there. */
+export async function hubReader(id: string, options: HubOptions = {}): Promise<FileReader> {
+  const { cache, snapshot } = await bringSnapshot(id, options);
+  return cache.reader(snapshot);
+}
+
+/**
+ * Brings what is needed of a model on the Hub into the cache, for programs that want files. Node only.
+ *
+ * @returns the path of the snapshot's folder, which is the cache's: read it, and never write there
+ * @throws LatteFlowError as `openHubStore`; `unsupported` outside Node
+ */
+export async function downloadModel(id: string, options: HubOptions = {}): Promise<string> {
+  if (nodeBuiltins() === undefined) {
+    throw new LatteFlowError('unsupported', {
+      where: 'downloadModel',
+      expected: 'to run in Node',
+      got: 'another place',
+      remedy: 'Read the files with openHubStore.',
     });
   }
-  const snapshot = await new SnapshotDownload(settings, cache, await listSnapshot(settings)).run();
-  await cache.remember(revision, snapshot);
-  return cache.reader(snapshot);
+  const { cache, snapshot } = await bringSnapshot(id, options);
+  return cache.folder!(snapshot);
 }

@@ -1,6 +1,5 @@
 import { LatteFlowError } from '@latte-flow/core';
 
-import type { FileReader } from '../file-reader.ts';
 import { folderStore } from '../folder-store.ts';
 import { nodeHasher } from './content-hash.ts';
 import { isCommit, type HubFile, type HubSnapshot } from './list-snapshot.ts';
@@ -110,10 +109,12 @@ export function nodeCache(id: string, cacheDir: string | undefined, node: NodeBu
       await place(paths.join(root, 'refs', revision), (temporary) => fs.writeFile(temporary, commit));
     },
     reader: ({ commit }) => folderStore(folderOf(commit)),
-    async recall(revision): Promise<FileReader | undefined> {
+    async recall(revision) {
       const ref = paths.join(root, 'refs', revision);
       const commit = isCommit(revision) ? revision : (await fs.readFile(ref, 'utf8').catch(() => '')).trim();
-      return isCommit(commit) ? folderStore(folderOf(commit)).catch(() => undefined) : undefined;
+      const found = isCommit(commit) ? await fs.readdir(folderOf(commit)).catch(() => []) : [];
+      return found.length === 0 ? undefined : { commit, endpoint: '', files: [] };
     },
+    folder: ({ commit }) => folderOf(commit),
   };
 }

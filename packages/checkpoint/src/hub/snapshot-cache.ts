@@ -31,6 +31,8 @@ export interface SnapshotCache {
   remember(revision: string, snapshot: HubSnapshot): Promise<void>;
   /** Reads the finished files of a snapshot. */
   reader(snapshot: HubSnapshot): Promise<FileReader>;
-  /** Reads what is remembered of a revision; undefined if that is nothing. */
-  recall(revision: string): Promise<FileReader | undefined>;
+  /** What is remembered of a revision; undefined if that is nothing. */
+  recall(revision: string): Promise<HubSnapshot | undefined>;
+  /** The path of a snapshot, where it is a folder. */
+  folder?(snapshot: HubSnapshot): string;
 }
