@@ -58,7 +58,7 @@ export type { DecodeImageOptions } from './image/decode-image.ts';
 export { imageProcessorConfigToJson, parseImageProcessorConfig } from './image/image-processor-config.ts';
 export type { ImageProcessorConfig } from './image/image-processor-config.ts';
 export { loadImage } from './image/load-image.ts';
-export type { ImageSource } from './image/load-image.ts';
+export type { BitmapLike, CanvasLike, ImageSource } from './image/load-image.ts';
 export { processImages, resizeForModel } from './image/image-processor.ts';
 export type { ProcessedImages } from './image/image-processor.ts';
 export { imageTokenCount, patchCount, patchifyImage } from './image/patchify.ts';

@@ -236,6 +236,7 @@ describe('sources', () => {
     ['a URL to nothing', () => `${origin}/none.png`, 'file-not-found'],
     ['a server that is not there', () => 'http://127.0.0.1:9/a.png', 'file-not-found'],
     ['pixels of the wrong length', () => ({ data: rgba().subarray(4), width: 7, height: 5 }), 'image-invalid'],
+    ['pixels that are no bytes', () => ({ ...pixels, data: Float32Array.from(pixels.data) }), 'image-invalid'],
     ['an empty canvas', () => ({ width: 0, height: 5, getContext: () => null }), 'image-invalid'],
     ['an empty Blob', () => new Blob([]), 'image-invalid'],
     ['nothing', () => undefined, 'invalid-argument'],

@@ -6,20 +6,25 @@ import { requireRgbImage, rgbOfRgba, type RgbImage } from './rgb-image.ts';
 
 const WHERE = 'loadImage';
 
-/** Anything that a picture comes as. A string is a path in Node, or an http(s):, data:, blob: or file: URL. */
-export type ImageSource =
-  | string
-  | URL
-  | Blob
-  | Uint8Array
-  | ArrayBuffer
-  | RgbImage
-  | ImageData
-  | ImageBitmap
-  | HTMLCanvasElement
-  | OffscreenCanvas;
+/** A canvas of a page or a worker, or of a package for Node. */
+export interface CanvasLike {
+  readonly width: number;
+  readonly height: number;
+  getContext(kind: '2d'): unknown;
+}
 
-type Drawn = ImageBitmap | HTMLCanvasElement | OffscreenCanvas;
+/** An `ImageBitmap`. */
+export interface BitmapLike {
+  readonly width: number;
+  readonly height: number;
+  close(): void;
+}
+
+/**
+ * Anything that a picture comes as. A string is a path in Node, or an http(s):, data:, blob: or file: URL; `ImageData`
+ * has the form of an `RgbImage`, with one byte more a pixel.
+ */
+export type ImageSource = string | URL | Blob | Uint8Array | ArrayBuffer | RgbImage | CanvasLike | BitmapLike;
 
 function refuseFile(location: string, got: string, cause?: unknown): never {
   throw new LatteFlowError('file-not-found', {
@@ -53,24 +58,24 @@ async function readPath(location: string, signal: AbortSignal | undefined): Prom
   });
 }
 
-function isDrawn(source: object): source is Drawn {
+function isDrawn(source: object): source is CanvasLike | BitmapLike {
   return 'getContext' in source || ('close' in source && 'width' in source);
 }
 
 /** Pixels of a canvas, or of what a canvas can draw. */
-function readDrawn(source: Drawn): RgbImage {
+function readDrawn(source: CanvasLike | BitmapLike): RgbImage {
   const { width, height } = source;
   if (!(width > 0 && height > 0)) return requireRgbImage(WHERE, { data: new Uint8Array(), width, height });
   const own = 'getContext' in source ? (source.getContext('2d') as OffscreenCanvasRenderingContext2D | null) : null;
   if (own !== null) return { data: rgbOfRgba(own.getImageData(0, 0, width, height).data), width, height };
-  return { data: readBitmap(source), width, height };
+  return { data: readBitmap(source as ImageBitmap | HTMLCanvasElement), width, height };
 }
 
 /** Pixels that lie ready: RGB as they are, RGBA (`ImageData`) without their alpha. */
-function readPixels({ data, width, height }: RgbImage | ImageData): RgbImage {
+function readPixels({ data, width, height }: RgbImage): RgbImage {
   const hasAlpha = data.length === width * height * 4;
-  if (!hasAlpha) return requireRgbImage(WHERE, { data: data as RgbImage['data'], width, height });
-  return requireRgbImage(WHERE, { data: rgbOfRgba(data as Uint8ClampedArray), width, height });
+  if (!hasAlpha) return requireRgbImage(WHERE, { data, width, height });
+  return requireRgbImage(WHERE, { data: rgbOfRgba(data), width, height });
 }
 
 /**

@@ -14,11 +14,12 @@ export interface RgbImage {
 export function requireRgbImage(where: string, image: RgbImage): RgbImage {
   const { data, width, height } = image;
   const sized = Number.isSafeInteger(width) && Number.isSafeInteger(height) && width > 0 && height > 0;
-  if (sized && ArrayBuffer.isView(data) && data.length === width * height * 3) return image;
+  const isBytes = ArrayBuffer.isView(data) && data.BYTES_PER_ELEMENT === 1;
+  if (sized && isBytes && data.length === width * height * 3) return image;
   throw new LatteFlowError('image-invalid', {
     where,
     expected: 'an RGB image of width * height * 3 bytes',
-    got: `${data?.length ?? 'no'} bytes for ${width} x ${height}`,
+    got: `${data?.length ?? 'no'} ${data === undefined || isBytes ? 'bytes' : 'values of another kind'} for ${width} x ${height}`,
     remedy: 'Pass uint8 RGB pixels without alpha and their width and height.',
     data: { width, height, bytes: data?.length },
   });
