@@ -1,5 +1,5 @@
 import type { VisionLanguageConfig } from '../adapter/vlm-adapter.ts';
-import { JsonFields, type JsonObject } from '../config/json-fields.ts';
+import { JsonFields, MAX_LAYERS, type JsonObject } from '../config/json-fields.ts';
 import type { DecoderConfig } from '../language-model/decoder-config.ts';
 
 /** The SigLIP tower of Idefics3 and SmolVLM. */
@@ -52,7 +52,7 @@ function readText(text: JsonFields, tieWordEmbeddings: boolean): DecoderConfig {
   return {
     hiddenSize,
     intermediateSize: text.integer(['intermediate_size'], { fallback: 11008 }),
-    numLayers: text.integer(['num_hidden_layers'], { fallback: 32 }),
+    numLayers: text.integer(['num_hidden_layers'], { max: MAX_LAYERS, fallback: 32 }),
     numHeads,
     numKeyValueHeads,
     headDim,
@@ -78,7 +78,7 @@ function readVision(vision: JsonFields): Idefics3VisionConfig {
   return {
     hiddenSize,
     intermediateSize: vision.integer(['intermediate_size'], { fallback: 3072 }),
-    depth: vision.integer(['num_hidden_layers'], { fallback: 12 }),
+    depth: vision.integer(['num_hidden_layers'], { max: MAX_LAYERS, fallback: 12 }),
     numHeads,
     inChannels: vision.integer(['num_channels'], { fallback: 3 }),
     imageSize,

@@ -1,8 +1,9 @@
 import { normalNoise, type Shape } from '@latte-flow/core';
 import { bootBackend, ParameterStore, type ParameterValues } from '@latte-flow/runtime';
-import { memory, tensor2d, tensor3d, type Tensor } from '@tensorflow/tfjs-core';
-import { beforeAll, expect, test } from 'vitest';
+import { memory, tensor2d, tensor3d, type Tensor, type Tensor2D } from '@tensorflow/tfjs-core';
+import { expect, test } from 'vitest';
 
+import { webgpuTest } from '../../../../tooling/test/webgpu.ts';
 import { largestDifference } from '../testing/golden-vlm.ts';
 import { idefics3ParameterShapes } from './parameter-shapes.ts';
 import { tilePositionIds } from './position-ids.ts';
@@ -16,10 +17,6 @@ const config = tinyIdefics3Config;
 const { vision, scaleFactor } = config;
 const TILE = vision.imageSize;
 const EDGE = TILE / vision.patchSize;
-
-beforeAll(async () => {
-  await bootBackend({ device: 'cpu' });
-});
 
 function noise(count: number, stream: number): Float32Array {
   return Float32Array.from(normalNoise(count, { seed: 5, image: stream }));
@@ -113,43 +110,60 @@ function reference(tile: Float32Array): Rows {
   });
 }
 
-test('tower and connector agree with their definition, tile by tile, and leak nothing', async () => {
-  const before = memory().numTensors;
-  const parameters = ParameterStore.upload(values, { where: 'test' });
-  const tiles = [noise(3 * TILE ** 2, 900), noise(3 * TILE ** 2, 901)];
+const tiles = [noise(3 * TILE ** 2, 900), noise(3 * TILE ** 2, 901)];
+
+/** Both tiles on the device, as patches, with the parameters. */
+function upload(): { parameters: ParameterStore; run: { patches: Tensor2D; tiles: number; edge: number } } {
   const pixels = Float32Array.from(tiles.flatMap((tile) => [...tile]));
-  const patches = patchifyTiles(pixels, { ...vision, tileSize: TILE });
-  const input = tensor2d(patches, [2 * EDGE ** 2, 3 * vision.patchSize ** 2]);
-  const scope = parameters.scope('model');
-  const run = { patches: input, tiles: 2, edge: EDGE };
-  const { features, hiddenStates, ends } = runTileTower(scope, config, run);
+  const rows = patchifyTiles(pixels, { ...vision, tileSize: TILE });
+  const patches = tensor2d(rows, [2 * EDGE ** 2, 3 * vision.patchSize ** 2]);
+  return { parameters: ParameterStore.upload(values, { where: 'test' }), run: { patches, tiles: 2, edge: EDGE } };
+}
+
+async function agreesWithDefinition(device: 'cpu' | 'wasm' | 'webgpu'): Promise<void> {
+  await bootBackend({ device });
+  const before = memory().numTensors;
+  const { parameters, run } = upload();
+  const { features, hiddenStates, ends } = runTileTower(parameters.scope('model'), config, run);
   expect([hiddenStates.length, ends]).toEqual([0, undefined]);
   expect(features.shape).toEqual([2 * tokensPerTile(config, TILE), config.text.hiddenSize]);
   expect(largestDifference(await features.data(), tiles.flatMap(reference).flat())).toBeLessThan(1e-5);
-  const together = runTileTower(scope, config, { ...run, hiddenStates: true });
-  const oneByOne = runTileTower(scope, config, { ...run, hiddenStates: true, atOnce: 1 });
-  const all = ({ features: tokens, hiddenStates: layers, ends: both }: TileVisionOutput): Tensor[] => [
-    tokens,
-    both!.embedded,
-    ...layers,
-    both!.normed,
-  ];
-  expect(all(together)).toHaveLength(3 + vision.depth);
-  for (const [i, state] of all(oneByOne).entries()) {
-    expect(state.shape).toEqual(all(together)[i]!.shape);
-    expect(largestDifference(await state.data(), await all(together)[i]!.data())).toBeLessThan(1e-6);
+  for (const each of [features, run.patches, parameters]) each.dispose();
+  expect(memory().numTensors).toBe(before);
+}
+
+for (const device of ['cpu', 'wasm'] as const) {
+  test(`${device}: tower and connector agree with their definition`, () => agreesWithDefinition(device));
+}
+
+webgpuTest('webgpu: tower and connector agree with their definition', () => agreesWithDefinition('webgpu'));
+
+test('tiles one at a time give what they give together', async () => {
+  await bootBackend({ device: 'cpu' });
+  const before = memory().numTensors;
+  const { parameters, run } = upload();
+  const scope = parameters.scope('model');
+  const statesOf = (output: TileVisionOutput): Tensor[] => {
+    const { embedded, normed } = output.ends!;
+    return [output.features, embedded, ...output.hiddenStates, normed];
+  };
+  const together = statesOf(runTileTower(scope, config, { ...run, hiddenStates: true }));
+  const oneByOne = statesOf(runTileTower(scope, config, { ...run, hiddenStates: true, atOnce: 1 }));
+  expect(together).toHaveLength(3 + vision.depth);
+  for (const [i, state] of oneByOne.entries()) {
+    expect(state.shape).toEqual(together[i]!.shape);
+    expect(largestDifference(await state.data(), await together[i]!.data())).toBeLessThan(1e-6);
   }
-  for (const tensor of [...all(together), ...all(oneByOne)]) tensor.dispose();
   expect(() => runTileTower(scope, config, { ...run, atOnce: 0 })).toThrow('atOnce');
   expect(() => runTileTower(scope, config, { ...run, tiles: 3 })).toThrow(
     expect.objectContaining({ code: 'shape-mismatch' }),
   );
-  for (const tensor of [features, input]) tensor.dispose();
-  parameters.dispose();
+  for (const each of [...together, ...oneByOne, run.patches, parameters]) each.dispose();
   expect(memory().numTensors).toBe(before);
 });
 
 test('the pixel shuffle orders a block by row, column and channel', async () => {
+  await bootBackend({ device: 'cpu' });
   const x = tensor3d(
     Array.from({ length: 16 * 2 }, (_, i) => i),
     [1, 16, 2],
