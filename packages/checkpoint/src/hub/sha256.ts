@@ -1,5 +1,5 @@
 /** The first 32 bits of the fractional parts of the `power`-th roots of the first `count` primes. */
-function primeRoots(count: number, power: 2 | 3): Uint32Array {
+function primeRoots(count: number, power: 2 | 3): Int32Array {
   const roots: number[] = [];
   for (let n = 2; roots.length < count; n++) {
     let isPrime = true;
@@ -8,7 +8,7 @@ function primeRoots(count: number, power: 2 | 3): Uint32Array {
     const root = power === 2 ? Math.sqrt(n) : Math.cbrt(n);
     roots.push(Math.floor((root - Math.floor(root)) * 2 ** 32));
   }
-  return Uint32Array.from(roots);
+  return Int32Array.from(roots, (word) => word | 0);
 }
 
 const K = primeRoots(64, 3);
@@ -20,7 +20,7 @@ const BLOCK_BYTES = 64;
  */
 export class Sha256 {
   readonly #state = primeRoots(8, 2);
-  readonly #schedule = new Uint32Array(64);
+  readonly #schedule = new Int32Array(64);
   readonly #rest = new Uint8Array(BLOCK_BYTES);
   #length = 0;
 
@@ -45,7 +45,7 @@ export class Sha256 {
     padding[0] = 0x80;
     new DataView(padding.buffer).setBigUint64(padding.length - 8, bits);
     this.update(padding);
-    return Array.from(this.#state, (word) => word.toString(16).padStart(8, '0')).join('');
+    return Array.from(this.#state, (word) => (word >>> 0).toString(16).padStart(8, '0')).join('');
   }
 
   #block(bytes: Uint8Array, begin: number): void {
@@ -55,14 +55,21 @@ export class Sha256 {
       w[i] = (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
     }
     for (let i = 16; i < 64; i++) {
-      const [x, y] = [w[i - 15]!, w[i - 2]!];
+      const x = w[i - 15]!;
+      const y = w[i - 2]!;
       const s0 = ((x >>> 7) | (x << 25)) ^ ((x >>> 18) | (x << 14)) ^ (x >>> 3);
       const s1 = ((y >>> 17) | (y << 15)) ^ ((y >>> 19) | (y << 13)) ^ (y >>> 10);
-      w[i] = w[i - 16]! + s0 + w[i - 7]! + s1;
+      w[i] = (w[i - 16]! + s0 + w[i - 7]! + s1) | 0;
     }
     const state = this.#state;
-    let [a, b, c, d] = [state[0]!, state[1]!, state[2]!, state[3]!];
-    let [e, f, g, h] = [state[4]!, state[5]!, state[6]!, state[7]!];
+    let a = state[0]!;
+    let b = state[1]!;
+    let c = state[2]!;
+    let d = state[3]!;
+    let e = state[4]!;
+    let f = state[5]!;
+    let g = state[6]!;
+    let h = state[7]!;
     for (let i = 0; i < 64; i++) {
       const S1 = ((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7));
       const t1 = (h + S1 + ((e & f) ^ (~e & g)) + K[i]! + w[i]!) | 0;
@@ -77,6 +84,13 @@ export class Sha256 {
       b = a;
       a = (t1 + t2) | 0;
     }
-    [a, b, c, d, e, f, g, h].forEach((word, i) => (state[i] = state[i]! + word));
+    state[0] = (state[0]! + a) | 0;
+    state[1] = (state[1]! + b) | 0;
+    state[2] = (state[2]! + c) | 0;
+    state[3] = (state[3]! + d) | 0;
+    state[4] = (state[4]! + e) | 0;
+    state[5] = (state[5]! + f) | 0;
+    state[6] = (state[6]! + g) | 0;
+    state[7] = (state[7]! + h) | 0;
   }
 }
