@@ -1,6 +1,6 @@
 import { openFileStore } from '@latte-flow/checkpoint';
 import { ParameterStore } from '@latte-flow/runtime';
-import { initialiseParameters, parameterShapes, parseQwen2VLConfig } from '@latte-flow/vlm';
+import { initialiseParameters, parameterShapes } from '@latte-flow/vlm';
 import {
   captioningLoss,
   disposeCaptionTensors,
@@ -9,6 +9,7 @@ import {
   type CaptionTensors,
 } from '@latte-flow/vlm/training';
 
+import { parseTrainedBackbone } from './backbone-config.ts';
 import { jsonFile } from './json-file.ts';
 import type { LearnedModel } from './learned-model.ts';
 import { sceneProcessorJson } from './scene-processor.ts';
@@ -22,7 +23,7 @@ export async function captioningModel({
   seed,
   backbone,
 }: TrainingConfig): Promise<LearnedModel<CaptionTensors>> {
-  const config = parseQwen2VLConfig(model);
+  const config = parseTrainedBackbone(model);
   const parameters = ParameterStore.upload(initialiseParameters(config, seed), {
     where: 'train',
     expected: parameterShapes(config),

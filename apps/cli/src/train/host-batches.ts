@@ -1,15 +1,11 @@
 import { openFileStore, readJson } from '@latte-flow/checkpoint';
 import { describeValue, refuseArgument, requireShape } from '@latte-flow/core';
 import { parseLatteFlowConfig } from '@latte-flow/model';
-import {
-  createTokenizer,
-  parseImageProcessorConfig,
-  parseQwen2VLConfig,
-  parseVisionLanguageConfig,
-} from '@latte-flow/vlm';
+import { createTokenizer, parseImageProcessorConfig, parseVisionLanguageConfig } from '@latte-flow/vlm';
 import type { CaptionBatch } from '@latte-flow/vlm/training';
 
 import { readCorpus, SCENE_SIZE, sceneSource, type Corpus } from '../corpus/index.ts';
+import { parseTrainedBackbone } from './backbone-config.ts';
 import { captioningHostBatch } from './captioning-batches.ts';
 import { flowHostBatch, type FlowHostBatch } from './flow-batches.ts';
 import { sceneProcessorJson } from './scene-processor.ts';
@@ -55,7 +51,7 @@ export async function hostBatches(config: TrainingConfig): Promise<DrawBatch> {
     config: await readJson(store, 'tokenizer_config.json'),
   });
   if (config.task === 'captioning') {
-    const model = parseQwen2VLConfig(config.model);
+    const model = parseTrainedBackbone(config.model);
     const imageProcessor = parseImageProcessorConfig(sceneProcessorJson(model.vision));
     return (index) =>
       captioningHostBatch(index, { config, source, tools: { config: model, tokenizer, imageProcessor } });
