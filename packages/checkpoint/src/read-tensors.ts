@@ -46,7 +46,7 @@ export async function readTensor(stored: StoredTensor, dtype: WeightDtype, optio
   if (stored.dtype === dtype || (stored.dtype === 'F16' && dtype === 'float16'))
     return readPacked(stored, dtype, options);
   const size = packedSize(dtype, shape);
-  const scales = size.scales === 0 ? {} : { scales: new Float32Array(size.scales) };
+  const scales = dtype === 'float16' ? {} : { scales: new Float32Array(size.scales) };
   const codes = new Uint8Array(size.codes);
   for await (const { firstRow, values } of floatBlocks(stored, options)) {
     quantiseRows({ dtype, shape, codes, name: options.name, ...scales }, firstRow, values);

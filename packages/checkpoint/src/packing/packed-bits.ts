@@ -21,8 +21,9 @@ export interface PackedBits {
   readonly scales?: Float32Array;
 }
 
-/** A shape as a matrix of rows. */
+/** A shape as a matrix of rows; nothing has no rows, however long they would be. */
 export function rowsOf(shape: Shape): { rows: number; columns: number; groups: number } {
+  if (elementCount(shape) === 0) return { rows: 0, columns: 0, groups: 0 };
   const rows = shape[0] ?? 1;
   const columns = elementCount(shape.slice(1));
   return { rows, columns, groups: Math.ceil(columns / GROUP_SIZE) };

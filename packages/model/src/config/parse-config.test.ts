@@ -50,7 +50,7 @@ describe('parseLatteFlowConfig', () => {
     ['{}', 'a JSON object'],
     ...Object.keys(required).map((name): [object, string] => [{ ...required, [name]: undefined }, name]),
     [{ ...required, hidden_size: 0 }, 'hidden_size to be an integer >= 1, got 0'],
-    [{ ...required, num_layers: 7.5 }, 'num_layers to be an integer >= 1, got 7.5'],
+    [{ ...required, num_layers: 7.5 }, 'num_layers to be an integer in [1, 1000], got 7.5'],
     [{ ...required, hidden_size: 66 }, 'hidden_size to be a multiple of num_heads = 4, got 66'],
     [{ ...required, head_dim: 15 }, 'head_dim to be a multiple of 2'],
     [{ ...required, num_kv_heads: 3 }, 'num_heads to be a multiple of num_kv_heads = 3, got 4'],

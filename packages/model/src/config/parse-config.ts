@@ -16,8 +16,11 @@ function requireDivides(divisorName: string, divisor: number, name: string, valu
   refuse(`${name} to be a multiple of ${divisorName} = ${divisor}`, `${value}`, `Correct ${name} in config.json.`);
 }
 
-function positive(json: Json, name: string, fallback?: number): number {
-  return requireInteger(WHERE, name, json[name] ?? fallback, { min: 1 });
+/** Most layers. A damaged file must not make a list of a thousand million of them. */
+const MAX_LAYERS = 1000;
+
+function positive(json: Json, name: string, fallback?: number, max?: number): number {
+  return requireInteger(WHERE, name, json[name] ?? fallback, { min: 1, max });
 }
 
 function numbers(json: Json, name: string): readonly number[] | undefined {
@@ -61,7 +64,7 @@ export function parseLatteFlowConfig(source: unknown): LatteFlowConfig {
   const hiddenSize = positive(json, 'hidden_size');
   const numHeads = positive(json, 'num_heads');
   const numKvHeads = positive(json, 'num_kv_heads', numHeads);
-  const numLayers = positive(json, 'num_layers');
+  const numLayers = positive(json, 'num_layers', undefined, MAX_LAYERS);
   const numGroups = positive(json, 'num_groups', 4);
   const latentSize = positive(json, 'latent_size');
   const patchSize = positive(json, 'patch_size', 1);

@@ -7,6 +7,16 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Most layers of a stack. A damaged file must not make a list of a thousand million of them. */
+export const MAX_LAYERS = 1000;
+
+interface IntegerBounds {
+  /** Default 1. */
+  readonly min?: number;
+  readonly max?: number;
+  readonly fallback?: number;
+}
+
 /**
  * Reads fields of a JSON configuration, each by one or more spellings, and refuses what is missing, of another kind,
  * or given twice with different values. `places` are searched in order.
@@ -42,11 +52,12 @@ export class JsonFields {
     });
   }
 
-  integer(names: readonly string[], options: { readonly min?: number; readonly fallback?: number } = {}): number {
-    const { min = 1, fallback } = options;
+  integer(names: readonly string[], options: IntegerBounds = {}): number {
+    const { min = 1, max = Number.MAX_SAFE_INTEGER, fallback } = options;
     const value = this.#find(names) ?? fallback;
-    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min) return value;
-    return this.refuse(`${names.join(' / ')} to be an integer >= ${min}`, describeValue(value));
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max) return value;
+    const bounds = options.max === undefined ? `>= ${min}` : `in [${min}, ${max}]`;
+    return this.refuse(`${names.join(' / ')} to be an integer ${bounds}`, describeValue(value));
   }
 
   positive(names: readonly string[], fallback?: number): number {

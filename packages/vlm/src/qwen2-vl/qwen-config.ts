@@ -1,5 +1,5 @@
 import type { VisionLanguageConfig } from '../adapter/vlm-adapter.ts';
-import { JsonFields, type JsonObject } from '../config/json-fields.ts';
+import { JsonFields, MAX_LAYERS, type JsonObject } from '../config/json-fields.ts';
 import type { DecoderConfig } from '../language-model/decoder-config.ts';
 
 /** What the vision towers of Qwen2-VL and Qwen2.5-VL have in common. */
@@ -56,7 +56,7 @@ function readText(
   return {
     hiddenSize,
     intermediateSize: text.integer(['intermediate_size']),
-    numLayers: text.integer(['num_hidden_layers']),
+    numLayers: text.integer(['num_hidden_layers'], { max: MAX_LAYERS }),
     numHeads,
     numKeyValueHeads,
     headDim,
@@ -113,7 +113,7 @@ export function readTower(
     );
   }
   return {
-    depth: vision.integer(['depth']),
+    depth: vision.integer(['depth'], { max: MAX_LAYERS }),
     embedDim,
     numHeads,
     // `in_chans` stands in Hub files too, but the reference ignores it.

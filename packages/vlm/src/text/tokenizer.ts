@@ -55,6 +55,15 @@ function refuseTokenizer(got: string, cause?: unknown): never {
   });
 }
 
+/** Some flaws of a file come to light when the tokenizer is made, some only when it is used. */
+function refusingFlaws<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    return refuseTokenizer(cause instanceof Error ? cause.message : 'a failure', cause);
+  }
+}
+
 /**
  * A tokenizer from the parsed files of a checkpoint.
  * @throws LatteFlowError `checkpoint-invalid` if they describe none
@@ -62,18 +71,15 @@ function refuseTokenizer(got: string, cause?: unknown): never {
 export function createTokenizer({ tokenizer: json, config = {}, chatTemplate }: TokenizerFiles): TextTokenizer {
   if (typeof json !== 'object' || json === null) refuseTokenizer(describeValue(json));
   if (typeof config !== 'object' || config === null) refuseTokenizer(describeValue(config));
-  let tokenizer: Tokenizer;
-  try {
-    tokenizer = new Tokenizer(json, config);
-  } catch (cause) {
-    return refuseTokenizer(cause instanceof Error ? cause.message : 'a failure', cause);
-  }
+  const tokenizer = refusingFlaws(() => new Tokenizer(json, config));
   return {
-    encode: (text) => tokenizer.encode(text, { add_special_tokens: false }).ids,
+    encode: (text) => refusingFlaws(() => tokenizer.encode(text, { add_special_tokens: false }).ids),
     decode: (ids) =>
       ids.length === 0
         ? ''
-        : tokenizer.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false }),
+        : refusingFlaws(() =>
+            tokenizer.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false }),
+          ),
     tokenId: (token) => tokenizer.token_to_id(token),
     chatTemplate: chatTemplate ?? configuredTemplate(config),
     templateVariables: specialTokens(config),
