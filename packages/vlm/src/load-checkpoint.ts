@@ -11,7 +11,7 @@ import { ParameterStore } from '@latte-flow/runtime';
 
 import { adapterOf, canonicalWeights, parameterShapes, parseVisionLanguageConfig } from './adapter/registry.ts';
 import type { VisionLanguageConfig } from './adapter/vlm-adapter.ts';
-import { JsonFields } from './config/json-fields.ts';
+import { isJsonObject, JsonFields, type JsonObject } from './config/json-fields.ts';
 import { readOptionalObject } from './config/optional-object.ts';
 import type { PixelNormalisation } from './image/patchify.ts';
 import { readTokenizer } from './text/read-tokenizer.ts';
@@ -39,6 +39,14 @@ export interface LoadOptions extends OpenFileStoreOptions {
   readonly trainable?: boolean;
 }
 
+/** `preprocessor_config.json`, or the part of `processor_config.json` that transformers 5 writes in its place. */
+async function readImageProcessor(store: FileStore, signal: AbortSignal | undefined): Promise<JsonObject> {
+  const own = 'preprocessor_config.json';
+  if (await store.exists(own)) return readOptionalObject(store, own, signal);
+  const { image_processor: part } = await readOptionalObject(store, 'processor_config.json', signal);
+  return isJsonObject(part) ? part : {};
+}
+
 /** Names and shapes are compared with the config before any weight is read. */
 async function loadParameters(
   store: FileStore,
@@ -61,8 +69,8 @@ async function loadParameters(
 
 /**
  * Reads a folder in the Hugging Face layout (path, URL, `owner/name` on the Hub or open store): `config.json`, weights,
- * and where they exist `preprocessor_config.json`, `generation_config.json` and the files of the tokenizer. Uploads the
- * weights to the current backend.
+ * and where they exist `preprocessor_config.json` (or `processor_config.json`), `generation_config.json` and the files of
+ * the tokenizer. Uploads the weights to the current backend.
  * @throws LatteFlowError `file-not-found`, `unsupported`, `checkpoint-invalid` or `checkpoint-mismatch`; of a model on the
  * Hub also what `openHubStore` throws
  */
@@ -70,7 +78,7 @@ export async function loadCheckpoint(location: string | FileStore, options: Load
   const { signal } = options;
   const store = typeof location === 'string' ? await openFileStore(location, options) : location;
   const config = parseVisionLanguageConfig(await readJson(store, 'config.json', { signal }));
-  const preprocessor = await readOptionalObject(store, 'preprocessor_config.json', signal);
+  const preprocessor = await readImageProcessor(store, signal);
   const imageProcessor = adapterOf(config).parseImageProcessor(preprocessor, config);
   const generation = await readOptionalObject(store, 'generation_config.json', signal);
   const eos = generation['eos_token_id'];

@@ -102,6 +102,16 @@ describe('loading', () => {
     expect(memory().numTensors).toBe(before);
   });
 
+  test('the image processor is read from processor_config.json too, where it lies alone', async () => {
+    using model = await VisionLanguageModel.fromPretrained(golden.folder);
+    const image_processor = golden.json('preprocessor_config.json') as object;
+    const store = await storeWith({ 'processor_config.json': { image_processor } });
+    const exists = async (path: string) => path !== 'preprocessor_config.json' && store.exists(path);
+    using other = await VisionLanguageModel.fromPretrained({ ...store, exists });
+    expect(other.imageProcessor).toEqual(model.imageProcessor);
+    expect(other.imageProcessor).toMatchObject({ maxPixels: 15680 });
+  });
+
   test('stops on abort', async () => {
     await expect(
       VisionLanguageModel.fromPretrained(golden.folder, { signal: AbortSignal.abort() }),
