@@ -32,7 +32,7 @@ export interface VisionInput {
 export interface VisionOutput {
   /** float32 `[tokens, hiddenSize]`: one row for each image token, image after image. */
   readonly features: Tensor2D;
-  /** The output of every block of the vision tower, where asked for. */
+  /** The output of every block of the vision tower, in the order of the patches, where asked for. */
   readonly hiddenStates: readonly Tensor[];
 }
 
