@@ -1,3 +1,4 @@
+import { uniformNoise } from '@latte-flow/core';
 import { expect, test } from 'vitest';
 
 import { nextTokenSampler, type SamplingOptions } from './sampling.ts';
@@ -6,7 +7,9 @@ import { nextTokenSampler, type SamplingOptions } from './sampling.ts';
 function drawn(logits: readonly number[], options: SamplingOptions, seen?: readonly number[]): number[] {
   const next = nextTokenSampler({ temperature: 1, ...options });
   const at = seen === undefined ? {} : { seen: new Set(seen) };
-  return [...new Set(Array.from({ length: 400 }, (_, step) => next(logits, { step, sample: 0, ...at })))].sort();
+  return [...new Set(Array.from({ length: 400 }, (_, step) => next(logits, { step, sample: 0, ...at })))].sort(
+    (a, b) => a - b,
+  );
 }
 
 const logs = (...probabilities: number[]): number[] => probabilities.map(Math.log);
@@ -29,6 +32,34 @@ test('top-p counts the probabilities that top-k left, and after the temperature'
   expect(drawn(logits, { topP: 0.41, temperature: 10 })).toEqual([0, 1]);
   expect(drawn(logits, { topP: 0.41 })).toEqual([0, 1]);
   expect(drawn(logits, { topP: 0.41, temperature: 0.3 })).toEqual([0]);
+});
+
+test('of equal tokens top-p keeps the fewest that suffice, the first of them', () => {
+  expect(drawn([0, 0, 0, 0], { topP: 0.5 })).toEqual([0, 1]);
+  expect(drawn([0, 1, 0, 1, 0], { topP: 0.75 })).toEqual([0, 1, 3]);
+  expect(drawn([0, 1, 0, 1, 0], { topP: 0.75, minP: 0.9 })).toEqual([1, 3]);
+  expect(drawn([1, 1, 1, 0], { topP: 0.999, topK: 1 })).toEqual([0, 1, 2]);
+});
+
+test('the cuts are those of sorting all tokens', () => {
+  for (let seed = 0; seed < 60; seed++) {
+    const [a, b, c, ...noise] = uniformNoise(23, { seed });
+    const logits = noise.map((x) => Math.round(12 * x));
+    const [topK, topP, minP] = [Math.floor(a! * 12), 0.05 + 0.95 * b!, c! ** 3];
+    const order = logits.map((_, id) => id).sort((x, y) => logits[y]! - logits[x]! || x - y);
+    const weight = (id: number): number => Math.exp(logits[id]! - logits[order[0]!]!);
+    const kept = topK > 0 ? order.filter((id) => weight(id) >= weight(order[topK - 1]!)) : order;
+    const total = kept.reduce((sum, id) => sum + weight(id), 0);
+    let covered = 0;
+    const expected = kept.filter((id) => {
+      const isNeeded = covered < topP * total;
+      covered += weight(id);
+      return isNeeded && weight(id) >= minP;
+    });
+    const found = drawn(logits, { topK, topP, minP });
+    expect(expected).toEqual(expect.arrayContaining(found));
+    for (const id of expected) if (weight(id) * 30 > total) expect(found).toContain(id);
+  }
 });
 
 test('top-k keeps all that are as likely as the last', () => {

@@ -41,25 +41,55 @@ function penalise(logits: ArrayLike<number>, seen: ReadonlySet<number>, penalty:
   return scores;
 }
 
-/** The tokens that sampling may choose, most likely first, and their probabilities. */
-function candidates(
-  logits: ArrayLike<number>,
-  { temperature, topK, topP, minP }: { temperature: number; topK: number; topP: number; minP: number },
-) {
-  const order = Uint32Array.from({ length: logits.length }, (_, i) => i).sort(
-    (a, b) => logits[b]! - logits[a]! || a - b,
-  );
-  let kept = topK > 0 && topK < order.length ? topK : order.length;
-  while (kept < order.length && logits[order[kept]!] === logits[order[kept - 1]!]) kept++;
-  const top = logits[order[0]!]!;
-  const weights = Float64Array.from(order.subarray(0, kept), (id) => Math.exp((logits[id]! - top) / temperature));
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  let covered = 0;
-  let count = 0;
-  // The first weight is 1, so that min-p is a bound on the weights themselves.
-  while (count < kept && (count === 0 || (covered < topP * total && weights[count]! >= minP)))
-    covered += weights[count++]!;
-  return { ids: order.subarray(0, count), weights: weights.subarray(0, count), covered };
+interface Limits {
+  readonly temperature: number;
+  readonly topK: number;
+  readonly topP: number;
+  readonly minP: number;
+}
+
+/** Sums the weights that are at least so large. */
+function sumFrom(weights: Float64Array, least: number): number {
+  let sum = 0;
+  for (const weight of weights) if (weight >= least) sum += weight;
+  return sum;
+}
+
+/** The weight of each token in the draw, 1 for the most likely, 0 for those that may not be chosen. */
+function drawWeights(logits: ArrayLike<number>, { temperature, topK, topP, minP }: Limits): Float64Array {
+  const top = logits[argMax(logits)]!;
+  const weights = new Float64Array(logits).map((logit) => Math.exp((logit - top) / temperature));
+  let least = minP;
+  let equals = Infinity; // how many of those at `least` may be chosen
+  if (topK > 0 || topP < 1) {
+    // Numbers alone are sorted: with a comparison of indices this would take most of the time of a small model.
+    const sorted = weights.toSorted();
+    const kth = topK > 0 ? sorted[Math.max(0, sorted.length - topK)]! : 0;
+    least = Math.max(least, kth);
+    if (topP < 1) {
+      const wanted = topP * sumFrom(weights, kth);
+      let edge = sorted.length;
+      for (let covered = 0; edge > 0 && covered < wanted;) covered += sorted[--edge]!;
+      if (sorted[edge]! >= least) {
+        least = sorted[edge]!;
+        equals = sorted.lastIndexOf(least) + 1 - edge;
+      }
+    }
+  }
+  return weights.map((weight) => (weight > least || (weight === least && equals-- > 0) ? weight : 0));
+}
+
+/** The token at a share of the sum of all weights. */
+function tokenAt(share: number, weights: Float64Array): number {
+  let rest = share * sumFrom(weights, 0);
+  let last = 0;
+  for (let id = 0; id < weights.length; id++) {
+    if (weights[id] === 0) continue;
+    last = id;
+    rest -= weights[id]!;
+    if (rest < 0) break;
+  }
+  return last;
 }
 
 /**
@@ -79,10 +109,8 @@ export function nextTokenSampler(options: SamplingOptions = {}): (logits: ArrayL
   return (logits, { step, sample, seen }) => {
     const scores = penalty === 1 || seen === undefined ? logits : penalise(logits, seen, penalty);
     if (temperature === 0) return argMax(scores);
-    const { ids, weights, covered } = candidates(scores, { temperature, topK, topP, minP });
+    const weights = drawWeights(scores, { temperature, topK, topP, minP });
     const [draw] = uniformNoise(sample + 1, { seed, image: step, purpose: NoisePurpose.decoding }).subarray(sample);
-    let rest = draw! * covered;
-    const chosen = weights.findIndex((weight) => (rest -= weight) < 0);
-    return ids[chosen === -1 ? ids.length - 1 : chosen]!;
+    return tokenAt(draw!, weights);
   };
 }
