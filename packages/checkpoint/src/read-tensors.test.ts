@@ -105,6 +105,13 @@ test('float16 halves, from float32 and from halves alike', async () => {
   expect(stored.get('h')).toEqual(new PackedTensor({ dtype: 'float16', shape, codes }));
 });
 
+test('float16 refuses what it cannot hold, by name', async () => {
+  const values = new Float32Array([1, 2, 70000, 4]);
+  await expect(read('float16', [['big.weight', { shape: [2, 2], values }]])).rejects.toThrow(
+    'tensor big.weight to have finite values that float16 can hold, got a largest magnitude of 70000',
+  );
+});
+
 test('patterns choose, the first that matches counts', async () => {
   const tensors = await read({ 'a.*': 'int4', '*.weight': 'int8', 'b*': 'float16' });
   expect([...tensors].map(([name, tensor]) => [name, 'codes' in tensor ? tensor.dtype : 'float32']).sort()).toEqual([

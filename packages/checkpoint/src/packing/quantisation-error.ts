@@ -18,7 +18,7 @@ export interface QuantisationError {
 
 /**
  * The error of keeping a tensor as `dtype`, measured value by value against what is stored. Reads it block by block.
- * @throws LatteFlowError `checkpoint-mismatch` for integers and, as int8 or int4, for values that are not finite
+ * @throws LatteFlowError `checkpoint-mismatch` for integers, and for values that the dtype cannot hold
  */
 export async function quantisationError(
   stored: StoredTensor,

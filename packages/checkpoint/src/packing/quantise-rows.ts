@@ -16,13 +16,13 @@ function largestOf(values: Float32Array, begin: number, end: number): number {
   return largest;
 }
 
-function requireScale(scale: number, max: number, name: string): void {
-  if (scale <= max) return;
+function requireHeld(largest: number, max: number, { name, dtype }: Packing): void {
+  if (largest <= max) return;
   throw new LatteFlowError('checkpoint-mismatch', {
     where: 'quantise',
-    expected: `tensor ${name} to have finite values that its scales can hold`,
-    got: `a scale of ${scale}`,
-    remedy: 'Keep this tensor as float32 or float16: name it in dtype.',
+    expected: `tensor ${name} to have finite values that ${dtype} can hold`,
+    got: `a largest magnitude of ${largest}`,
+    remedy: 'Keep this tensor as float32: name it in dtype.',
     data: { tensor: name },
   });
 }
@@ -38,12 +38,14 @@ export interface Packing extends PackedBits {
   readonly name: string;
 }
 
-function quantiseInt8({ codes, scales, shape, name }: Packing, firstRow: number, values: Float32Array): void {
+function quantiseInt8(packing: Packing, firstRow: number, values: Float32Array): void {
+  const { codes, scales, shape } = packing;
   const { columns } = rowsOf(shape);
   const bytes = new Int8Array(codes.buffer, codes.byteOffset, codes.length);
   for (let begin = 0, row = firstRow; begin < values.length; begin += columns, row++) {
-    const scale = Math.fround(largestOf(values, begin, begin + columns) / MAX_INT8);
-    requireScale(scale, Number.MAX_VALUE, name);
+    const largest = largestOf(values, begin, begin + columns);
+    requireHeld(largest, Number.MAX_VALUE, packing);
+    const scale = Math.fround(largest / MAX_INT8);
     scales![row] = scale;
     for (let i = 0; i < columns; i++) bytes[row * columns + i] = codeOf(values[begin + i]!, scale, MAX_INT8);
   }
@@ -59,15 +61,16 @@ function toHalf(scale: number): number {
   return decodeFloat16(half, single)[0]!;
 }
 
-function quantiseInt4({ codes, scales, shape, name }: Packing, firstRow: number, values: Float32Array): void {
+function quantiseInt4(packing: Packing, firstRow: number, values: Float32Array): void {
+  const { codes, scales, shape } = packing;
   const { columns, groups } = rowsOf(shape);
   for (let rowBegin = 0, row = firstRow; rowBegin < values.length; rowBegin += columns, row++) {
     for (let group = 0; group < groups; group++) {
       const begin = rowBegin + group * GROUP_SIZE;
       const end = Math.min(begin + GROUP_SIZE, rowBegin + columns);
-      const largest = largestOf(values, begin, end) / MAX_INT4;
-      requireScale(largest, MAX_HALF, name);
-      const scale = toHalf(largest);
+      const largest = largestOf(values, begin, end);
+      requireHeld(largest, MAX_HALF * MAX_INT4, packing);
+      const scale = toHalf(largest / MAX_INT4);
       const place = row * groups + group;
       scales![place] = scale;
       for (let i = 0; i < GROUP_BYTES; i++) {
@@ -83,13 +86,14 @@ function quantiseInt4({ codes, scales, shape, name }: Packing, firstRow: number,
 /**
  * Packs float32 rows into their place. float16 rounds to nearest, ties to even; int8 and int4 divide by the largest
  * magnitude of the row or group and round to nearest.
- * @throws LatteFlowError `checkpoint-mismatch` naming a tensor that int8 or int4 cannot hold: infinite or NaN
+ * @throws LatteFlowError `checkpoint-mismatch` naming a tensor that the dtype cannot hold: infinite, NaN or too large
  */
 export function quantiseRows(packing: Packing, firstRow: number, values: Float32Array): void {
   if (packing.dtype === 'int8') quantiseInt8(packing, firstRow, values);
   else if (packing.dtype === 'int4') quantiseInt4(packing, firstRow, values);
   else {
     const { codes, shape } = packing;
+    requireHeld(largestOf(values, 0, values.length), MAX_HALF, packing);
     const halves = new Uint16Array(codes.buffer, codes.byteOffset, codes.length / 2);
     encodeFloat16(values, halves.subarray(firstRow * rowsOf(shape).columns));
   }
