@@ -24,7 +24,7 @@ export async function bundleLatte(folder: string): Promise<void> {
     format: 'esm',
     target: 'node22',
     conditions: ['@latte-flow/source'],
-    external: ['webgpu', 'sharp'],
+    external: ['webgpu', 'sharp', '@huggingface/hub'],
     banner: { js: REQUIRE },
     logLevel: 'error',
   });

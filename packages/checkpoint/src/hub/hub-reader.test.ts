@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +11,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { startFakeHub, type FakeHub, type FakeHubOptions, type Fault } from '../../../../tooling/test/fake-hub.ts';
 import { downloadModel, hubReader } from './hub-reader.ts';
 import type { HubOptions } from './hub-settings.ts';
+import { nodeBuiltins } from './node-builtins.ts';
+import { nodeCache } from './node-cache.ts';
 
 const ID = 'owner/tiny.model-1';
 const WEIGHTS = 'model.safetensors';
@@ -335,7 +337,31 @@ describe('two at once', () => {
   });
 });
 
+test('where links are not allowed a snapshot holds copies', async () => {
+  const node = nodeBuiltins()!;
+  const symlink = () => Promise.reject(Object.assign(new Error('EPERM'), { code: 'EPERM', syscall: 'symlink' }));
+  const cache = nodeCache(ID, cacheDir, { ...node, fs: { ...node.fs, symlink } });
+  const file = { path: 'config.json', size: 2, hash: 'a'.repeat(40), hashKind: 'git-sha1' } as const;
+  const snapshot = { commit: hub.commit, endpoint: hub.endpoint, files: [file] };
+  await cache.complete(snapshot, file, { fill: (partial) => partial.append(new TextEncoder().encode('{}')) });
+  const path = join(root(), 'snapshots', hub.commit, 'config.json');
+  expect((await lstat(path)).isFile()).toBe(true);
+  expect(await readFile(path, 'utf8')).toBe('{}');
+  expect(await cache.has(snapshot, file)).toBe(true);
+});
+
 describe('bad input', () => {
+  test('a machine without the client', async () => {
+    vi.doMock('@huggingface/hub', () => {
+      throw new Error('not here');
+    });
+    await expect(read()).rejects.toMatchObject({
+      code: 'dependency-missing',
+      message: expect.stringContaining('npm install @huggingface/hub'),
+    });
+    vi.doUnmock('@huggingface/hub');
+  });
+
   test.each(['owner', 'a/b/c', '../x', 'a/..', 'a/b.git', 'a--b/c', 'a/b c', '/a', ''])('the name %j', async (id) => {
     await expect(hubReader(id, { cacheDir })).rejects.toMatchObject({ code: 'invalid-argument' });
   });
