@@ -196,7 +196,7 @@ describe('describe', () => {
       await latte(onCpu('generate', 'x', '-o', image, '--steps', '1', '--seed', String(seed)));
     }
     const before = memory().numTensors;
-    const sampling = ['--temperature', '1.5', '--top-p', '0.95', '--max-tokens', '6', '--seed', '3', '--json'];
+    const sampling = ['--temperature', '1.5', '--top-p', '0.95', '--max-tokens', '12', '--seed', '3', '--json'];
     const text = async (...args: string[]): Promise<string> => {
       const { code, stdout } = await latte(onCpu('describe', ...args));
       expect(code).toBe(0);
@@ -204,7 +204,7 @@ describe('describe', () => {
     };
     const both = await text(...images, ...sampling);
     expect(await text(...images, ...sampling)).toBe(both);
-    expect(await text(...images.toReversed(), ...sampling)).not.toBe(both);
+    expect(await text(images[0]!, ...sampling)).not.toBe(both);
     expect(await text(...images, ...sampling, '--seed', '4')).not.toBe(both);
     const greedy = await text(...images, '--max-tokens', '6', '--json');
     expect((await text(...images, '--max-tokens', '7', '--json')).startsWith(greedy)).toBe(true);
