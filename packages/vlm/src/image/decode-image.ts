@@ -11,15 +11,27 @@ const MAX_PIXELS = 2 ** 27;
 export interface DecodeImageOptions {
   /** Turn the picture as its EXIF orientation says. Default false, as in the reference. */
   readonly applyOrientation?: boolean;
+  /** What errors call the file. Default: nothing. */
+  readonly name?: string;
   readonly signal?: AbortSignal;
 }
 
-function refuseImage(details: { expected: string; got: string; remedy: string; cause?: unknown }): never {
-  throw new LatteFlowError('image-invalid', { where: 'decodeImage', ...details });
+interface Refusal {
+  readonly expected: string;
+  readonly got: string;
+  readonly remedy: string;
+  readonly name: string | undefined;
+  readonly cause?: unknown;
 }
 
-function refuseBytes(cause: unknown): never {
+function refuseImage({ name, got, ...details }: Refusal): never {
+  const named = name === undefined ? got : `${got} in ${name.length > 200 ? `${name.slice(0, 200)}…` : name}`;
+  throw new LatteFlowError('image-invalid', { where: 'decodeImage', ...details, got: named });
+}
+
+function refuseBytes(cause: unknown, name: string | undefined): never {
   return refuseImage({
+    name,
     expected: 'the bytes of a PNG, JPEG or WebP image',
     got: 'bytes that do not decode',
     remedy: 'Pass a complete image file.',
@@ -28,10 +40,11 @@ function refuseBytes(cause: unknown): never {
 }
 
 /** Refuses what is no image file, and sizes that would take gigabytes, before anything is decoded. */
-function requireHeader(bytes: Uint8Array): ImageHeader {
+function requireHeader(bytes: Uint8Array, name: string | undefined): ImageHeader {
   const header = readImageHeader(bytes);
   if (header === undefined) {
     return refuseImage({
+      name,
       expected: 'the bytes of a PNG, JPEG or WebP image',
       got: bytes.length === 0 ? 'none' : `${bytes.length} bytes of another kind, or cut short`,
       remedy: 'Pass a complete image file of a known format.',
@@ -41,6 +54,7 @@ function requireHeader(bytes: Uint8Array): ImageHeader {
   const fits = Math.max(width, height) <= MAX_SIDE && width * height <= MAX_PIXELS;
   if (fits && width > 0 && height > 0) return header;
   return refuseImage({
+    name,
     expected: `an image of 1 to ${MAX_SIDE} pixels a side and at most ${MAX_PIXELS} pixels`,
     got: `${width} x ${height}`,
     remedy: 'Scale the picture down first.',
@@ -50,16 +64,17 @@ function requireHeader(bytes: Uint8Array): ImageHeader {
 interface DecodeTask {
   readonly header: ImageHeader;
   readonly applyOrientation: boolean;
+  readonly name: string | undefined;
 }
 
-async function decodeInBrowser(bytes: Uint8Array, { header, applyOrientation }: DecodeTask): Promise<RgbImage> {
+async function decodeInBrowser(bytes: Uint8Array, { header, applyOrientation, name }: DecodeTask): Promise<RgbImage> {
   // Browsers have given up `imageOrientation: 'none'`.
   const file = applyOrientation ? bytes : withoutExif(bytes, header);
   const bitmap = await createImageBitmap(new Blob([file as Uint8Array<ArrayBuffer>]), {
     colorSpaceConversion: 'none',
     premultiplyAlpha: 'none',
     imageOrientation: 'from-image',
-  }).catch(refuseBytes);
+  }).catch((cause: unknown) => refuseBytes(cause, name));
   try {
     return { data: readBitmap(bitmap), width: bitmap.width, height: bitmap.height };
   } finally {
@@ -81,13 +96,19 @@ async function loadSharp(): Promise<typeof import('sharp').default> {
   }
 }
 
-async function decodeInNode(bytes: Uint8Array, { header: { cmyk }, applyOrientation }: DecodeTask): Promise<RgbImage> {
+async function decodeInNode(
+  bytes: Uint8Array,
+  { header: { cmyk }, applyOrientation, name }: DecodeTask,
+): Promise<RgbImage> {
   const sharp = await loadSharp();
   const opened = sharp(bytes, { ignoreIcc: true, autoOrient: applyOrientation, limitInputPixels: MAX_PIXELS });
   const converted = cmyk
     ? opened.pipelineColourspace('cmyk').toColourspace('cmyk')
     : opened.toColourspace('srgb').removeAlpha();
-  const decoded = await converted.raw().toBuffer({ resolveWithObject: true }).catch(refuseBytes);
+  const decoded = await converted
+    .raw()
+    .toBuffer({ resolveWithObject: true })
+    .catch((cause: unknown) => refuseBytes(cause, name));
   const { width, height } = decoded.info;
   return { data: cmyk ? rgbOfCmyk(decoded.data) : new Uint8Array(decoded.data), width, height };
 }
@@ -104,10 +125,14 @@ async function decodeInNode(bytes: Uint8Array, { header: { cmyk }, applyOrientat
  */
 export async function decodeImage(bytes: Uint8Array, options: DecodeImageOptions = {}): Promise<RgbImage> {
   throwIfAborted(options.signal);
-  const header = requireHeader(bytes);
+  const header = requireHeader(bytes, options.name);
   const inBrowser = typeof createImageBitmap === 'function' && typeof OffscreenCanvas === 'function';
   const decode = inBrowser ? decodeInBrowser : decodeInNode;
-  const image = await decode(bytes, { header, applyOrientation: options.applyOrientation ?? false });
+  const image = await decode(bytes, {
+    header,
+    applyOrientation: options.applyOrientation ?? false,
+    name: options.name,
+  });
   throwIfAborted(options.signal);
   return image;
 }

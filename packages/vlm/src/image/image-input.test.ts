@@ -247,6 +247,14 @@ describe('sources', () => {
     await expect(loadImage(source() as ImageSource)).rejects.toMatchObject({ code });
   });
 
+  test('a file that does not decode is named', async () => {
+    const cut = join(folder, 'cut.png');
+    await writeFile(cut, bytes.subarray(0, 60));
+    await expect(loadImage(cut)).rejects.toThrow(`got bytes that do not decode in ${cut}.`);
+    await expect(loadImage('data:text/plain,hello')).rejects.toThrow('cut short in data:text/plain,hello.');
+    await expect(loadImage(new Blob(['hello']), { name: 'mine' })).rejects.toThrow('cut short in mine.');
+  });
+
   test('an abort throws its reason, before and on the way', async () => {
     const reason = new Error('enough');
     await expect(loadImage(file, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);

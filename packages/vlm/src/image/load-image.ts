@@ -90,7 +90,8 @@ export async function loadImage(source: ImageSource, options: DecodeImageOptions
   if (typeof source === 'string' || source instanceof URL) {
     const location = String(source);
     const isRemote = /^(https?|data|blob):/i.test(location);
-    return decodeImage(await (isRemote ? fetchBytes(location, signal) : readPath(location, signal)), options);
+    const bytes = await (isRemote ? fetchBytes(location, signal) : readPath(location, signal));
+    return decodeImage(bytes, { name: location, ...options });
   }
   if (source instanceof Blob) return decodeImage(new Uint8Array(await source.arrayBuffer()), options);
   if (source instanceof Uint8Array) return decodeImage(source, options);
