@@ -2,6 +2,7 @@ import { describeValue, LatteFlowError } from '@latte-flow/core';
 import { Tokenizer } from '@huggingface/tokenizers';
 
 import type { TokenDecoder } from '../generation/text-pieces.ts';
+import { flawOfTokenizer } from './tokenizer-files.ts';
 
 /** Text to token ids and back, as `tokenizer.json` describes. */
 export interface TextTokenizer extends TokenDecoder {
@@ -71,6 +72,8 @@ function refusingFlaws<T>(work: () => T): T {
 export function createTokenizer({ tokenizer: json, config = {}, chatTemplate }: TokenizerFiles): TextTokenizer {
   if (typeof json !== 'object' || json === null) refuseTokenizer(describeValue(json));
   if (typeof config !== 'object' || config === null) refuseTokenizer(describeValue(config));
+  const flaw = flawOfTokenizer(json);
+  if (flaw !== undefined) refuseTokenizer(flaw);
   const tokenizer = refusingFlaws(() => new Tokenizer(json, config));
   return {
     encode: (text) => refusingFlaws(() => tokenizer.encode(text, { add_special_tokens: false }).ids),
