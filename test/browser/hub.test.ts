@@ -10,7 +10,12 @@ const ID = 'owner/tiny';
 const WEIGHTS = 'model.safetensors';
 /** A part of the cache and a rest. */
 const weights = new Uint8Array(20 * 2 ** 20).map((_, i) => (i * 7 + (i >> 8)) & 0xff);
-const files = { 'config.json': '{}', 'tokenizer.json': '{ "a": 1 }', [WEIGHTS]: weights, 'model.bin': 'pickle' };
+const files = {
+  'config.json': `{ "text": "${'a'.repeat(500)}" }`,
+  'tokenizer.json': '{ "a": 1 }',
+  [WEIGHTS]: weights,
+  'model.bin': 'pickle',
+};
 const middle = [...weights.subarray(weights.length / 2, weights.length / 2 + 4)];
 
 let server: PageServer;
@@ -65,6 +70,7 @@ function expectWhole({ size, sha256, middle: read }: HubResult): void {
 }
 
 browserTest('a page keeps a model of the Hub in its cache, and reads it without a connection', async () => {
+  hub.fail('config.json', 'gzip');
   const result = await readIn(page);
   expectWhole(result);
   const total = weights.length + files['config.json'].length + files['tokenizer.json'].length;
@@ -89,7 +95,8 @@ browserTest('a page goes on after an abort, after a cut and after it was closed'
   const begins = fileRequests().map(({ range }) => Number(range?.slice('bytes='.length, -1) ?? 0));
   expect(begins).toHaveLength(3);
   expect(begins[1]).toBeGreaterThanOrEqual(17 * 2 ** 20);
-  expect(begins[2]).toBeGreaterThan(begins[1]!);
+  // Of what came before the cut the browser may drop what was not read yet.
+  expect(begins[2]).toBeGreaterThanOrEqual(begins[1]!);
 });
 
 browserTest('a page keeps nothing of a file with other bytes, and says so', async () => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
 
 /** How the server fails; each is used up by one request for the file, unless it is said to last. */
 export type Fault =
@@ -21,6 +22,8 @@ export type Fault =
   | 'other-bytes'
   /** Half of it, ended properly, with no length given. */
   | 'half'
+  /** The file compressed, as servers do with text. */
+  | 'gzip'
   /** An HTTP status. */
   | number;
 
@@ -83,6 +86,11 @@ export async function startFakeHub({ id, files, token, refusal, lfsBytes = 1_000
     const content = contents.get(path)!;
     const fault = faults.get(path)?.shift();
     if (typeof fault === 'number') return void response.writeHead(fault).end();
+    if (fault === 'gzip') {
+      const body = gzipSync(content);
+      response.writeHead(200, { 'content-encoding': 'gzip', 'content-length': body.length }).end(body);
+      return;
+    }
     const match = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
     let begin = fault === 'ignore-range' || match === null ? 0 : Number(match[1]);
     if (begin >= content.length && begin > 0) {

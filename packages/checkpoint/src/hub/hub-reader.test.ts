@@ -214,6 +214,12 @@ describe('a server that fails', () => {
     expect(await parts()).toEqual([]);
   });
 
+  test('that compresses text is understood', async () => {
+    hub.fail('config.json', 'gzip');
+    await expectWhole();
+    await expectSound();
+  });
+
   test('a small file with other bytes is refused by the hash of git', async () => {
     hub.fail('config.json', 'other-bytes');
     await expect(read()).rejects.toThrow(/config\.json of .* to have the git-sha1/);
@@ -374,10 +380,14 @@ describe('bad input', () => {
     await expect(read(options)).rejects.toMatchObject({ code: 'invalid-argument' });
   });
 
-  test.each(['../evil.json', 'a\\b.json'])('a Hub that lists %j is refused', async (path) => {
-    await start({ files: { ...files, [path]: 'x' } });
-    await expect(read()).rejects.toMatchObject({ code: 'checkpoint-invalid' });
-    expect(await readdir(cacheDir)).toEqual([]);
+  test('files of the Hub whose names leave the folder are not touched', async () => {
+    const names = ['../evil.json', 'a\\b.json', '/config.json', '..'];
+    await start({ files: { ...files, ...Object.fromEntries(names.map((name) => [name, 'x'])) } });
+    await expectWhole({ files: undefined });
+    await read({ files: () => true });
+    expect(await readdir(cacheDir)).toEqual(['models--owner--tiny.model-1']);
+    const below = await readdir(join(root(), 'snapshots', hub.commit), { recursive: true });
+    expect(below.some((name) => name.includes('evil') || name.includes('\\'))).toBe(false);
   });
 
   test('a cache that cannot be written', async () => {

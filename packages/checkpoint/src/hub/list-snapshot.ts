@@ -51,14 +51,14 @@ interface ListedFile {
   readonly lfs?: { readonly oid: string; readonly size: number };
 }
 
-/** Names and hashes become names of files on this machine, so they are checked. */
+/** Hashes become names of files on this machine, so they are checked, as paths are before. */
 function hubFile({ path, size, oid, lfs }: ListedFile, id: string): HubFile {
   const hash = lfs?.oid ?? oid ?? '';
   const bytes = lfs?.size ?? size;
-  const isSound = isInnerPath(path) && (lfs === undefined ? SHA1 : SHA256).test(hash) && Number.isSafeInteger(bytes);
+  const isSound = (lfs === undefined ? SHA1 : SHA256).test(hash) && Number.isSafeInteger(bytes);
   if (!isSound || bytes < 0) {
     throw contentError(id, {
-      expected: 'to be listed with paths, sizes and hashes',
+      expected: 'to be listed with sizes and hashes',
       got: `${describeValue(path)} of ${describeValue(bytes)} bytes with hash ${describeValue(hash)}`,
     });
   }
@@ -96,7 +96,8 @@ export async function listSnapshot(settings: HubSettings): Promise<HubSnapshot> 
         const repo = { type: 'model', name: id } as const;
         const files: HubFile[] = [];
         for await (const entry of listFiles({ repo, revision: sha, recursive: true, hubUrl: endpoint, fetch: ask })) {
-          if (entry.type === 'file') files.push(hubFile(entry, id));
+          // Of what has a name that leaves the folder, or that no URL can spell, nothing is needed.
+          if (entry.type === 'file' && isInnerPath(entry.path)) files.push(hubFile(entry, id));
         }
         return { commit: sha, endpoint, files };
       } catch (cause) {

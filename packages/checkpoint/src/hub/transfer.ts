@@ -23,11 +23,14 @@ function partOf({ headers }: Response): { begin: number; total: number } | undef
   return match === null ? undefined : { begin: Number(match[1]), total: Number(match[2]) };
 }
 
-/** The size of the file by the server's word, where it says. */
-function announcedSize({ response }: HubAnswer): number | undefined {
+/**
+ * The size of the file by the server's word, where it says. Of small files the length may be that of a compressed body,
+ * and pages are not shown that it is.
+ */
+function announcedSize({ response }: HubAnswer, { hashKind }: HubFile): number | undefined {
   if (response.status === 206) return partOf(response)?.total;
   const length = response.headers.get('content-length');
-  return length === null || response.headers.has('content-encoding') ? undefined : Number(length);
+  return length === null || hashKind === 'git-sha1' ? undefined : Number(length);
 }
 
 /** A file of the Hub on its way into a `PartialFile`: goes on where that ends, after a cut too, and proves the result. */
@@ -93,7 +96,7 @@ class Transfer {
     const init = { headers, cache: 'no-store' } as const;
     const answer = await requestHub(url, { init, subject: this.#subject, endpoint, settings });
     const { response } = answer;
-    const size = announcedSize(answer);
+    const size = announcedSize(answer, file);
     const wrongSize = size !== undefined && size !== file.size;
     if (wrongSize && response.status !== 416) {
       await answer.cancel();
