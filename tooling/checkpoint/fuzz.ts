@@ -2,7 +2,7 @@
  * The long run of test/fuzz: N damaged files through every reader and parser of a checkpoint. Each must load or be refused
  * with this project's error. Stops at the first that does neither. Writes docs/checkpoint/fuzz.json.
  *
- *   node_modules/node/bin/node --conditions=@latte-flow/source tooling/checkpoint/fuzz.ts [CASES] [SECONDS]
+ *   nice -n 19 node_modules/node/bin/node --conditions=@latte-flow/source tooling/checkpoint/fuzz.ts [CASES] [SECONDS]
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -34,7 +34,7 @@ for (; index < cases && elapsed() < seconds; index++) {
   if (index % REPORT_EVERY === 0) process.stderr.write(`${index} cases, ${Math.round(elapsed())} s\n`);
 }
 const result = {
-  command: `node --conditions=@latte-flow/source tooling/checkpoint/fuzz.ts ${process.argv.slice(2).join(' ')}`.trim(),
+  command: ['nice -n 19 node', ...process.execArgv, 'tooling/checkpoint/fuzz.ts', ...process.argv.slice(2)].join(' '),
   ...machine(),
   seed: SEED,
   cases: index,

@@ -13,7 +13,9 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   let exitCode: number = ExitCode.success;
   const context = { ...terminal, setExitCode: (code: number) => void (exitCode = code) };
   const program = new Command('latte')
-    .description('Generate pictures from text, describe pictures, train, inspect, convert and verify LaTtE-Flow models.')
+    .description(
+      'Generate pictures from text, describe pictures, train, inspect, convert and verify LaTtE-Flow models.',
+    )
     .version(manifest.version);
   for (const makeCommand of commands) program.addCommand(makeCommand(context));
   for (const command of [program, ...program.commands]) {
