@@ -1,4 +1,5 @@
 import type { VisionLanguageConfig } from '../adapter/vlm-adapter.ts';
+import { readAttentionHeads } from '../config/attention-heads.ts';
 import { JsonFields, MAX_LAYERS, type JsonObject } from '../config/json-fields.ts';
 import type { DecoderConfig } from '../language-model/decoder-config.ts';
 
@@ -34,28 +35,17 @@ function readRopeTheta(text: JsonFields): number {
 }
 
 function readText(text: JsonFields, tieWordEmbeddings: boolean): DecoderConfig {
-  const hiddenSize = text.integer(['hidden_size'], { fallback: 4096 });
-  const numHeads = text.integer(['num_attention_heads'], { fallback: 32 });
-  const numKeyValueHeads = text.integer(['num_key_value_heads'], { fallback: numHeads });
-  if (numHeads % numKeyValueHeads !== 0) {
-    text.refuse('num_attention_heads to be a multiple of num_key_value_heads', `${numHeads} and ${numKeyValueHeads}`);
-  }
-  if (!text.has('head_dim') && hiddenSize % numHeads !== 0) {
-    text.refuse('head_dim, or hidden_size to be a multiple of num_attention_heads', `${hiddenSize} and ${numHeads}`);
-  }
-  const headDim = text.integer(['head_dim'], { min: 2, fallback: hiddenSize / numHeads });
+  const heads = readAttentionHeads(text, { hiddenSize: 4096, numHeads: 32 });
+  const { headDim } = heads;
   if (headDim % 2 !== 0) text.refuse('head_dim to be even', `${headDim}`);
   text.oneOf(['hidden_act'], ['silu'], 'silu');
   for (const name of ['attention_bias', 'mlp_bias']) {
     if (text.boolean([name], false)) text.refuse(`${name} to be false`, 'true');
   }
   return {
-    hiddenSize,
+    ...heads,
     intermediateSize: text.integer(['intermediate_size'], { fallback: 11008 }),
     numLayers: text.integer(['num_hidden_layers'], { max: MAX_LAYERS, fallback: 32 }),
-    numHeads,
-    numKeyValueHeads,
-    headDim,
     vocabSize: text.integer(['vocab_size']),
     maxPositionEmbeddings: text.integer(['max_position_embeddings'], { fallback: 2048 }),
     rmsNormEps: text.positive(['rms_norm_eps'], 1e-6),

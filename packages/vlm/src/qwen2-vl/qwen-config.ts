@@ -1,4 +1,5 @@
 import type { VisionLanguageConfig } from '../adapter/vlm-adapter.ts';
+import { readAttentionHeads } from '../config/attention-heads.ts';
 import { JsonFields, MAX_LAYERS, type JsonObject } from '../config/json-fields.ts';
 import type { DecoderConfig } from '../language-model/decoder-config.ts';
 
@@ -38,28 +39,17 @@ function readText(
   text: JsonFields,
   { where, tieWordEmbeddings }: { where: string; tieWordEmbeddings: boolean },
 ): DecoderConfig {
-  const hiddenSize = text.integer(['hidden_size']);
-  const numHeads = text.integer(['num_attention_heads']);
-  const numKeyValueHeads = text.integer(['num_key_value_heads'], { fallback: numHeads });
-  if (numHeads % numKeyValueHeads !== 0) {
-    text.refuse('num_attention_heads to be a multiple of num_key_value_heads', `${numHeads} and ${numKeyValueHeads}`);
-  }
-  if (!text.has('head_dim') && hiddenSize % numHeads !== 0) {
-    text.refuse('head_dim, or hidden_size to be a multiple of num_attention_heads', `${hiddenSize} and ${numHeads}`);
-  }
-  const headDim = text.integer(['head_dim'], { min: 2, fallback: hiddenSize / numHeads });
+  const heads = readAttentionHeads(text);
+  const { headDim } = heads;
   text.oneOf(['hidden_act'], ['silu'], 'silu');
   if (text.boolean(['use_sliding_window'], false)) text.refuse('use_sliding_window to be false', 'true');
   const rope = readRope(text, where);
   const covered = rope.mropeSection!.reduce((sum, size) => sum + size, 0);
   if (covered !== headDim / 2) text.refuse(`mrope_section to add up to head_dim / 2 = ${headDim / 2}`, `${covered}`);
   return {
-    hiddenSize,
+    ...heads,
     intermediateSize: text.integer(['intermediate_size']),
     numLayers: text.integer(['num_hidden_layers'], { max: MAX_LAYERS }),
-    numHeads,
-    numKeyValueHeads,
-    headDim,
     vocabSize: text.integer(['vocab_size']),
     maxPositionEmbeddings: text.integer(['max_position_embeddings'], { fallback: 32768 }),
     rmsNormEps: text.positive(['rms_norm_eps'], 1e-5),
