@@ -15,6 +15,7 @@ export { parseQwen2VLConfig } from './qwen2-vl/qwen2-vl-config.ts';
 export type { Qwen2VLConfig, Qwen2VLVisionConfig } from './qwen2-vl/qwen2-vl-config.ts';
 export { parseQwen25VLConfig } from './qwen25-vl/qwen25-vl-config.ts';
 export type { Qwen25VLConfig, Qwen25VLVisionConfig } from './qwen25-vl/qwen25-vl-config.ts';
+export { MAX_LAYERS } from './config/json-fields.ts';
 export type { JsonObject } from './config/json-fields.ts';
 export type { DecoderConfig } from './language-model/decoder-config.ts';
 export type { LayerCache } from './language-model/decoder.ts';

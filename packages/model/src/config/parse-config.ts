@@ -1,5 +1,6 @@
 import { describeValue, LatteFlowError, requireFinite, requireInteger, requireOneOf } from '@latte-flow/core';
 import { residualModes } from '@latte-flow/residual-attention';
+import { MAX_LAYERS } from '@latte-flow/vlm';
 
 import { DEFAULT_PROMPT_TEMPLATE, PROMPT_SLOT, type LatteFlowConfig } from './latte-flow-config.ts';
 
@@ -15,9 +16,6 @@ function requireDivides(divisorName: string, divisor: number, name: string, valu
   if (value % divisor === 0) return;
   refuse(`${name} to be a multiple of ${divisorName} = ${divisor}`, `${value}`, `Correct ${name} in config.json.`);
 }
-
-/** Most layers. A damaged file must not make a list of a thousand million of them. */
-const MAX_LAYERS = 1000;
 
 function positive(json: Json, name: string, fallback?: number, max?: number): number {
   return requireInteger(WHERE, name, json[name] ?? fallback, { min: 1, max });
