@@ -14,6 +14,8 @@ export type ErrorCode =
   | 'training-diverged'
   | 'backend-unavailable'
   | 'dependency-missing'
+  | 'device-limit'
+  | 'device-lost'
   | 'unsupported';
 
 export interface ErrorDetails {
@@ -30,7 +32,12 @@ export interface ErrorDetails {
   readonly cause?: unknown;
 }
 
-const ENVIRONMENTAL: ReadonlySet<ErrorCode> = new Set(['backend-unavailable', 'dependency-missing', 'download-failed']);
+const ENVIRONMENTAL: ReadonlySet<ErrorCode> = new Set([
+  'backend-unavailable',
+  'dependency-missing',
+  'device-lost',
+  'download-failed',
+]);
 const BRAND = Symbol.for('@latte-flow/error');
 
 /**

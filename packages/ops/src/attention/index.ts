@@ -1,7 +1,6 @@
 import { LatteFlowError, requireShape } from '@latte-flow/core';
 import { add, concat, mul, reshape, softmax, tidy, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
 
-import { kernelOr } from '../kernel.ts';
 import { withGradient } from '../with-gradient.ts';
 import { attendGradient, gatedMapGradient, scaledScoresGradient, weightedValuesGradient } from './gradient.ts';
 import { attendPortable, gatedMapPortable, joinBlocks, scaledScores, splitBlocks, weightedValues } from './portable.ts';
@@ -46,7 +45,7 @@ export interface AttentionResult {
 function scoresOf(query: Tensor4D, key: Tensor4D): Tensor4D {
   return withGradient(
     [query, key],
-    (query_, key_) => kernelOr('LatteScaledScores', { query: query_, key: key_ }, {}, () => scaledScores(query_, key_)),
+    (query_, key_) => scaledScores(query_, key_),
     (dy, query_, key_) => scaledScoresGradient(dy, query_, key_),
   );
 }
@@ -58,12 +57,7 @@ function weigh(weights: Tensor4D, value: Tensor4D): Tensor4D {
 }
 
 function attend(scores: Tensor4D, value: Tensor4D): Tensor4D {
-  return withGradient(
-    [scores, value],
-    (scores_, value_) =>
-      kernelOr('LatteAttend', { scores: scores_, value: value_ }, {}, () => attendPortable(scores_, value_)),
-    attendGradient,
-  );
+  return withGradient([scores, value], (scores_, value_) => attendPortable(scores_, value_), attendGradient);
 }
 
 function addGated(map: Tensor4D, { previous, gate }: ResidualMap): Tensor4D {
@@ -71,10 +65,7 @@ function addGated(map: Tensor4D, { previous, gate }: ResidualMap): Tensor4D {
   const [batch, heads] = map.shape;
   return withGradient(
     [map, previous as Tensor4D, reshape(gate, [batch, heads, 1, 1]) as Tensor4D],
-    (map_, previous_, gate_) =>
-      kernelOr('LatteGatedMap', { map: map_, previous: previous_, gate: gate_ }, {}, () =>
-        gatedMapPortable(map_, previous_, gate_),
-      ),
+    (map_, previous_, gate_) => gatedMapPortable(map_, previous_, gate_),
     (dy, _map, previous_, gate_) => gatedMapGradient(dy, previous_, gate_),
   );
 }

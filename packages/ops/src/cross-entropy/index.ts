@@ -19,7 +19,6 @@ import {
   type Tensor2D,
 } from '@tensorflow/tfjs-core';
 
-import { kernelOr } from '../kernel.ts';
 import { oneHotRows } from '../one-hot/index.ts';
 import { withGradient } from '../with-gradient.ts';
 
@@ -52,10 +51,7 @@ export function softmaxCrossEntropy(logits: Tensor, labels: Tensor, weights: Ten
   const [labels_, weights_] = [labels as Tensor1D, weights as Tensor1D];
   return withGradient(
     [logits as Tensor2D],
-    (logits_) =>
-      kernelOr('LatteSoftmaxCrossEntropy', { logits: logits_, labels, weights }, {}, () =>
-        tidy(() => sum(mul(negativeLogLikelihood(logits_, labels_), shares(weights_)))),
-      ),
+    (logits_) => tidy(() => sum(mul(negativeLogLikelihood(logits_, labels_), shares(weights_)))),
     (dy, logits_, savedLabels, savedWeights) => {
       const error = sub(softmax(logits_), oneHotRows(savedLabels, V!)); // [M, V]
       return [mul(error, expandDims(mul(shares(savedWeights), dy), 1))];

@@ -1,7 +1,6 @@
 import { requireShape } from '@latte-flow/core';
 import { gather, reshape, tidy, type Tensor, type Tensor1D, type Tensor2D } from '@tensorflow/tfjs-core';
 
-import { kernelOr } from '../kernel.ts';
 import { product } from '../product/index.ts';
 import { oneHotRows } from '../one-hot/index.ts';
 import { withGradient } from '../with-gradient.ts';
@@ -26,7 +25,7 @@ export function embed(ids: Tensor, table: Tensor): Tensor {
     const flat = reshape(ids, [B! * S!]) as Tensor1D;
     const rows = withGradient(
       [table],
-      (table_) => kernelOr('LatteEmbed', { ids: flat, table: table_ }, {}, () => gather(table_, flat)),
+      (table_) => gather(table_, flat),
       (dy, _table, ids_) => [embedGradient(dy as Tensor2D, ids_, V!)],
       [flat],
     );

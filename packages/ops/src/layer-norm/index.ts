@@ -1,7 +1,6 @@
 import { requireShape } from '@latte-flow/core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 
-import { kernelOr } from '../kernel.ts';
 import { withGradient } from '../with-gradient.ts';
 import { layerNormGradient } from './gradient.ts';
 import { layerNormPortable } from './portable.ts';
@@ -21,10 +20,7 @@ export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number):
   requireShape('layerNorm', 'bias', bias.shape, [width]);
   return withGradient(
     [x, weight, bias],
-    (x_, weight_, bias_) =>
-      kernelOr('LatteLayerNorm', { x: x_, weight: weight_, bias: bias_ }, { eps }, () =>
-        layerNormPortable(x_, weight_, bias_, eps),
-      ),
+    (x_, weight_, bias_) => layerNormPortable(x_, weight_, bias_, eps),
     (dy, x_, weight_) => layerNormGradient(dy, x_, weight_, eps),
   );
 }

@@ -1,13 +1,12 @@
 import { elementCount, requireShape } from '@latte-flow/core';
 import { reshape, tidy, type Tensor, type Tensor1D, type Tensor2D } from '@tensorflow/tfjs-core';
 
-import { kernelOr } from '../kernel.ts';
 import { withGradient } from '../with-gradient.ts';
 import { linearBiasGradient, linearInputGradient, linearWeightGradient } from './gradient.ts';
 import { linearPortable } from './portable.ts';
 
 function forward(x: Tensor2D, weight: Tensor2D, bias?: Tensor1D): Tensor2D {
-  return kernelOr('LatteLinear', bias ? { x, weight, bias } : { x, weight }, {}, () => linearPortable(x, weight, bias));
+  return linearPortable(x, weight, bias);
 }
 
 /**

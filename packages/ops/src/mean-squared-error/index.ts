@@ -1,7 +1,6 @@
 import { elementCount, requireShape } from '@latte-flow/core';
 import { div, mul, reshape, square, sub, sum, tidy, type Scalar, type Tensor } from '@tensorflow/tfjs-core';
 
-import { kernelOr } from '../kernel.ts';
 import { withGradient } from '../with-gradient.ts';
 
 /** The mean in two stages, rows first: TensorFlow.js gives a full sum to a single workgroup. */
@@ -24,10 +23,7 @@ export function meanSquaredError(prediction: Tensor, target: Tensor): Scalar {
   requireShape('meanSquaredError', 'target', target.shape, prediction.shape);
   return withGradient(
     [prediction],
-    (prediction_) =>
-      kernelOr('LatteMeanSquaredError', { prediction: prediction_, target }, {}, () =>
-        tidy(() => portable(prediction_, target)),
-      ),
+    (prediction_) => tidy(() => portable(prediction_, target)),
     (dy, prediction_, target_) => [
       mul(sub(prediction_, target_), mul(dy, 2 / Math.max(1, elementCount(prediction_.shape)))),
     ],

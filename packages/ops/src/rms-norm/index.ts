@@ -1,10 +1,11 @@
 import { requireShape } from '@latte-flow/core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 
-import { kernelOr } from '../kernel.ts';
+import { kernelOr } from '../kernel/selection.ts';
 import { withGradient } from '../with-gradient.ts';
 import { rmsNormGradient } from './gradient.ts';
 import { rmsNormPortable } from './portable.ts';
+import { rmsNormWebGPU } from './webgpu.ts';
 
 /**
  * weight * x / sqrt(mean(x^2) + eps) over the last axis.
@@ -20,7 +21,11 @@ export function rmsNorm(x: Tensor, weight: Tensor, eps: number): Tensor {
   return withGradient(
     [x, weight],
     (x_, weight_) =>
-      kernelOr('LatteRmsNorm', { x: x_, weight: weight_ }, { eps }, () => rmsNormPortable(x_, weight_, eps)),
+      kernelOr(
+        [x_],
+        (features) => rmsNormWebGPU(x_, weight_, { eps, ...features }),
+        () => rmsNormPortable(x_, weight_, eps),
+      ),
     (dy, x_, weight_) => rmsNormGradient(dy, x_, weight_, eps),
   );
 }

@@ -1,7 +1,6 @@
 import { requireShape } from '@latte-flow/core';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 
-import { kernelOr } from '../kernel.ts';
 import { withGradient } from '../with-gradient.ts';
 import { ropeGradient } from './gradient.ts';
 import { ropePortable } from './portable.ts';
@@ -25,7 +24,7 @@ export function applyRope(x: Tensor, { cos, sin }: RopeTables): Tensor {
   requireShape('applyRope', 'sin', sin.shape, [B!, S!, E!]);
   return withGradient(
     [x as Tensor4D],
-    (x_) => kernelOr('LatteRope', { x: x_, cos, sin }, {}, () => ropePortable(x_, cos, sin)),
+    (x_) => ropePortable(x_, cos, sin),
     (dy, _x, cos_, sin_) => [ropeGradient(dy, cos_, sin_)],
     [cos, sin],
   );

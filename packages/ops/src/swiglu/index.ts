@@ -1,7 +1,6 @@
 import { requireShape } from '@latte-flow/core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 
-import { kernelOr } from '../kernel.ts';
 import { withGradient } from '../with-gradient.ts';
 import { swigluGradient } from './gradient.ts';
 import { swigluPortable } from './portable.ts';
@@ -16,9 +15,5 @@ import { swigluPortable } from './portable.ts';
  */
 export function swiglu(gate: Tensor, up: Tensor): Tensor {
   requireShape('swiglu', 'up', up.shape, gate.shape);
-  return withGradient(
-    [gate, up],
-    (gate_, up_) => kernelOr('LatteSwiglu', { gate: gate_, up: up_ }, {}, () => swigluPortable(gate_, up_)),
-    swigluGradient,
-  );
+  return withGradient([gate, up], (gate_, up_) => swigluPortable(gate_, up_), swigluGradient);
 }

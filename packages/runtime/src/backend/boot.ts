@@ -1,7 +1,6 @@
 import { LatteFlowError, requireOneOf, throwIfAborted } from '@latte-flow/core';
-import { backend, enableProdMode, env, setBackend } from '@tensorflow/tfjs-core';
+import { enableProdMode, env, setBackend } from '@tensorflow/tfjs-core';
 
-import { uploadDirectly } from './direct-upload.ts';
 import { deviceOptions, devicePreference, type Device, type DeviceOption } from './device.ts';
 import { loadBackend, type WasmPaths } from './load-backend.ts';
 import { describeAdapter, isSoftwareAdapter, SPLIT_PRODUCT_TILES, type Obstacle, type Platform } from './platform.ts';
@@ -41,9 +40,6 @@ async function adapterOf(device: Device): Promise<GPUAdapter | undefined> {
   return (await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' })) ?? undefined;
 }
 
-/** Backends that upload directly already. */
-const prepared = new WeakSet<ReturnType<typeof backend>>();
-
 interface StartOptions {
   readonly automatic: boolean;
   readonly wasmPaths: WasmPaths | undefined;
@@ -70,10 +66,6 @@ async function start(platform: Platform, device: Device, { automatic, wasmPaths 
           ? 'In a browser, serve the .wasm files of @tensorflow/tfjs-backend-wasm and name their folder as wasmPaths.'
           : 'Choose another device.',
     });
-  }
-  if (device === 'webgpu' && !prepared.has(backend())) {
-    uploadDirectly(backend());
-    prepared.add(backend());
   }
   if (adapter !== undefined && !isSoftwareAdapter(adapter)) {
     env().set('WEBGPU_THRESHOLD_TO_INCREASE_WORKGROUPS_FOR_MATMUL', SPLIT_PRODUCT_TILES);

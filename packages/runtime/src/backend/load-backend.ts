@@ -1,6 +1,9 @@
 import { LatteFlowError } from '@latte-flow/core';
 import { engine } from '@tensorflow/tfjs-core';
 
+import type { WebGPUBackend as WebGPUBackendView } from '../webgpu/backend.ts';
+import { isLost } from '../webgpu/device-loss.ts';
+import { registerWebGPU } from '../webgpu/register.ts';
 import type { Device } from './device.ts';
 
 /**
@@ -13,9 +16,20 @@ export type WasmPaths =
       Record<'tfjs-backend-wasm.wasm' | 'tfjs-backend-wasm-simd.wasm' | 'tfjs-backend-wasm-threaded-simd.wasm', string>
     >;
 
+let hasRegisteredWebGPU = false;
+
+/** Registers our own in the place of TensorFlow.js' WebGPU backend, once, and anew where the device was lost. */
+async function importWebGPU(): Promise<void> {
+  const { WebGPUBackend } = await import('@tensorflow/tfjs-backend-webgpu');
+  const inUse = engine().registry['webgpu'] as unknown as WebGPUBackendView | undefined;
+  if (hasRegisteredWebGPU && (inUse === undefined || !isLost(inUse.device))) return;
+  registerWebGPU(WebGPUBackend as unknown as Parameters<typeof registerWebGPU>[0]);
+  hasRegisteredWebGPU = true;
+}
+
 /** Literal specifiers, so that bundlers see them. */
 async function importBackend(device: Device): Promise<void> {
-  if (device === 'webgpu') await import('@tensorflow/tfjs-backend-webgpu');
+  if (device === 'webgpu') await importWebGPU();
   else if (device === 'wasm') await import('@tensorflow/tfjs-backend-wasm');
   else await import('@tensorflow/tfjs-backend-cpu');
 }

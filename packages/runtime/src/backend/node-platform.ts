@@ -21,9 +21,12 @@ async function loadDawn(): Promise<Dawn> {
   return (await import('webgpu')) as unknown as Dawn;
 }
 
-/** `LATTE_DAWN_FLAGS`: Dawn's own flags, separated by spaces, e.g. `enable-dawn-features=skip_validation`. */
+/** f16 on NVIDIA's Vulkan driver, and the features that are experimental still: subgroup matrices, the tensor cores. */
+const DEFAULT_FLAGS = 'enable-dawn-features=vulkan_enable_f16_on_nvidia,allow_unsafe_apis';
+
+/** `LATTE_DAWN_FLAGS`: Dawn's own flags in the place of ours, separated by spaces; may be empty. */
 function dawnFlags(): string[] {
-  return (process.env['LATTE_DAWN_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '');
+  return (process.env['LATTE_DAWN_FLAGS'] ?? DEFAULT_FLAGS).split(' ').filter((flag) => flag !== '');
 }
 
 async function webgpuObstacle(): Promise<Obstacle | undefined> {

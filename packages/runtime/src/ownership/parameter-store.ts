@@ -1,7 +1,7 @@
 import { elementCount, formatShape, LatteFlowError, type Shape } from '@latte-flow/core';
 import { keep, tensor, tidy, variable, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 
-import { uploadNow } from '../backend/direct-upload.ts';
+import { uploadNow } from '../webgpu/direct-upload.ts';
 import { requireAlive } from './tensor-owner.ts';
 
 /** The values of one parameter on the host: float32, row-major; Linear weights are `[out, in]`. */

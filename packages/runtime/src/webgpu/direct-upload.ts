@@ -1,27 +1,15 @@
-import { backend, getBackend, type Tensor } from '@tensorflow/tfjs-core';
+import type { Tensor } from '@tensorflow/tfjs-core';
 
-type DataId = object;
+import { webgpuBackend, type WebGPUBackend } from './backend.ts';
 
-/** What this reads of TensorFlow.js' WebGPU backend (4.22). */
-interface UploadingBackend {
-  readonly queue: GPUQueue;
-  readonly bufferManager: { acquireBuffer(size: number, usage: GPUBufferUsageFlags): GPUBuffer };
-  readonly tensorMap: { get(dataId: DataId): TensorData };
-  uploadToGPU(dataId: DataId): void;
-}
-
-interface TensorData {
-  values: ArrayLike<number> | null;
-  resource: GPUBuffer | null;
-  readonly dtype: string;
-}
+const TENSOR_USAGE = 0x80 | 0x4 | 0x8; // STORAGE | COPY_SRC | COPY_DST
 
 /**
  * Sends a tensor to the GPU now. The WebGPU backend otherwise keeps the host's values until an op first reads them, and
  * a large model would be there twice. Nothing to do on other backends, which have taken the values over already.
  */
 export function uploadNow({ dataId }: Tensor): void {
-  if (getBackend() === 'webgpu') (backend() as unknown as UploadingBackend).uploadToGPU(dataId);
+  webgpuBackend()?.uploadToGPU(dataId);
 }
 
 /**
@@ -31,19 +19,17 @@ export function uploadNow({ dataId }: Tensor): void {
  * Safe because buffers come back to the backend's pool only after the commands that use them were submitted: a write
  * to one is ordered after those, and before everything that is still to be submitted.
  */
-export function uploadDirectly(webgpu: ReturnType<typeof backend>): void {
-  const target = webgpu as unknown as UploadingBackend;
-  const stage = target.uploadToGPU.bind(target);
-  target.uploadToGPU = (dataId) => {
-    const data = target.tensorMap.get(dataId);
+export function uploadDirectly(webgpu: WebGPUBackend): void {
+  const stage = webgpu.uploadToGPU.bind(webgpu);
+  webgpu.uploadToGPU = (dataId) => {
+    const data = webgpu.tensorMap.get(dataId);
     const { values, dtype } = data;
     const isNumeric = dtype === 'float32' || dtype === 'int32' || dtype === 'bool';
     if (data.resource !== null && data.resource !== undefined) return;
     if (values === null || values === undefined || !isNumeric || values.length === 0) return stage(dataId);
     const elements = dtype === 'float32' ? asArray(values, Float32Array) : asArray(values, Int32Array);
-    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-    data.resource = target.bufferManager.acquireBuffer(elements.byteLength, usage);
-    target.queue.writeBuffer(data.resource, 0, elements);
+    data.resource = webgpu.bufferManager.acquireBuffer(elements.byteLength, TENSOR_USAGE);
+    webgpu.queue.writeBuffer(data.resource, 0, elements);
     data.values = null;
   };
 }
