@@ -10,6 +10,8 @@ export type {
 export { gelu, geluTanh, quickGelu, silu } from './activation/index.ts';
 export { softmaxCrossEntropy } from './cross-entropy/index.ts';
 export { embed } from './embedding/index.ts';
+export { kernelFeatures, withKernels } from './kernel/selection.ts';
+export type { KernelChoice, KernelFeature, KernelFeatures, KernelSelection } from './kernel/selection.ts';
 export { layerNorm } from './layer-norm/index.ts';
 export { linear } from './linear/index.ts';
 export { meanSquaredError } from './mean-squared-error/index.ts';

@@ -1,6 +1,12 @@
-import { customGrad, type Tensor } from '@tensorflow/tfjs-core';
+import { customGrad, engine, tidy, type Tensor } from '@tensorflow/tfjs-core';
 
 type Save = (tensors: Tensor[]) => void;
+
+/** Whether what runs now goes on the tape: inside a `grads`, and not inside the forward of another op with its own gradient. */
+function isRecorded(): boolean {
+  const { gradientDepth, kernelDepth } = engine().state;
+  return gradientDepth > 0 && kernelDepth === 0;
+}
 
 /**
  * An op with a gradient of its own, in place of the chain of its parts' gradients.
@@ -21,6 +27,7 @@ export function withGradient<
   gradient: (dy: O, ...saved: [...I, ...C]) => readonly Tensor[],
   constants?: C,
 ): O {
+  if (!isRecorded()) return tidy(() => forward(...inputs)); // the tape's bookkeeping costs more than a dispatch
   const op = customGrad<O>((...tensorsAndSave) => {
     const tensors = tensorsAndSave.slice(0, -1) as unknown as I;
     const save = tensorsAndSave.at(-1) as Save;

@@ -22,21 +22,20 @@ const FEATURE_NAMES: Readonly<Record<KernelFeature, string>> = {
 /** `portable` leaves the kernels out: the ops' definitions on TensorFlow.js' own. */
 export type KernelChoice = 'fused' | 'portable';
 
-interface Selection {
-  readonly choice: KernelChoice;
-  readonly without: readonly KernelFeature[];
+export interface KernelSelection {
+  /** Default fused. */
+  readonly choice?: KernelChoice;
+  /** Features to be left unused. Default none. */
+  readonly without?: readonly KernelFeature[];
 }
 
-let selection: Selection = { choice: 'fused', without: [] };
+let selection: Required<KernelSelection> = { choice: 'fused', without: [] };
 
 /**
  * Runs `work` with less than the device offers: without any kernel, or without some features. For measuring one beside
  * the other, and for testing every variant on one machine. Gradients that are taken inside belong to it.
  */
-export function withKernels<T>(
-  { choice = 'fused', without = [] }: { choice?: KernelChoice; without?: readonly KernelFeature[] },
-  work: () => T,
-): T {
+export function withKernels<T>({ choice = 'fused', without = [] }: KernelSelection, work: () => T): T {
   const outer = selection;
   selection = { choice, without };
   try {
