@@ -2,7 +2,8 @@ import { memory, setBackend, sum, tidy } from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 
 import { bootBackend } from '../node.ts';
-import { ParameterStore, type PackedValues, type ParameterValues } from './parameter-store.ts';
+import type { PackedValues } from '../packed/packed-weight.ts';
+import { ParameterStore, type ParameterValues } from './parameter-store.ts';
 
 beforeAll(async () => {
   await bootBackend({ device: 'cpu' });
@@ -15,7 +16,13 @@ beforeEach(() => {
 });
 afterEach(() => expect(memory().numTensors).toBe(before));
 
-const weight: PackedValues = { shape: [2, 2], byteLength: 3, dequantise: () => new Float32Array([1, 2, 3, 4]) };
+const weight: PackedValues = {
+  shape: [2, 2],
+  dtype: 'int4',
+  codes: new Uint8Array(),
+  byteLength: 3,
+  dequantise: () => new Float32Array([1, 2, 3, 4]),
+};
 const norm: ParameterValues = { shape: [2], values: new Float32Array([5, 6]) };
 
 async function* inTurn(entries: Readonly<Record<string, PackedValues | ParameterValues>>) {

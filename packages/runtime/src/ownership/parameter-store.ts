@@ -1,6 +1,9 @@
 import { elementCount, formatShape, LatteFlowError, type Shape } from '@latte-flow/core';
-import { keep, tensor, tidy, variable, type Tensor, type Variable } from '@tensorflow/tfjs-core';
+import { keep, Tensor, tensor, tidy, variable, type Variable } from '@tensorflow/tfjs-core';
 
+import { bytesOf, discard, downloadPacked, isOnHost, placePacked, unpacked } from '../packed/packed-parameter.ts';
+import type { PackedParameter } from '../packed/packed-parameter.ts';
+import type { PackedValues, Weight } from '../packed/packed-weight.ts';
 import { uploadNow } from '../webgpu/direct-upload.ts';
 import { requireAlive } from './tensor-owner.ts';
 
@@ -10,23 +13,21 @@ export interface ParameterValues {
   readonly values: Float32Array;
 }
 
-/** One parameter on the host in fewer bits, as `readTensors` of @latte-flow/checkpoint gives it. */
-export interface PackedValues {
-  readonly shape: Shape;
-  /** Of codes and scales. */
-  readonly byteLength: number;
-  /** The float32 values, row-major, in new memory. */
-  dequantise(): Float32Array;
-}
-
 /** Parameters below one name, e.g. those of `layers.3.self_attn`. Tensors are borrowed from the store. */
 export interface ParameterScope {
   /**
-   * The float32 tensor. A packed parameter is dequantised and uploaded anew at each call, and freed with the `tidy` that
-   * surrounds the call: call this inside one.
+   * The float32 tensor. A packed parameter is dequantised anew at each call, and freed with the `tidy` that surrounds the
+   * call: call this inside one.
    * @throws LatteFlowError `checkpoint-mismatch` if there is no parameter of that name.
    */
   get<T extends Tensor = Tensor>(name: string): T;
+  /**
+   * What `linear` and `embed` take: as `get`, but a parameter that lies packed on the device as it is.
+   * @throws LatteFlowError `checkpoint-mismatch` if there is no parameter of that name.
+   */
+  weight(name: string): Weight;
+  /** @throws LatteFlowError `checkpoint-mismatch` if there is no parameter of that name. */
+  shape(name: string): Shape;
   has(name: string): boolean;
   scope(prefix: string): ParameterScope;
 }
@@ -92,15 +93,16 @@ function toDevice(name: string, { shape, values }: ParameterValues, trainable: U
 }
 
 /**
- * The named tensors of a model: float32 on the device, or packed in fewer bits on the host, from where they are
- * dequantised when they are used (so that only what an op works on is there as float32). Owns them; `dispose` is idempotent and use after it throws.
+ * The named tensors of a model: float32 on the device, or packed in fewer bits, on a WebGPU device or else on the host, from
+ * where they are dequantised when they are used (so that only what an op works on is there as float32). Owns them;
+ * `dispose` is idempotent and use after it throws.
  */
 export class ParameterStore implements ParameterScope, Disposable {
   readonly #tensors: ReadonlyMap<string, Tensor>;
-  readonly #packed: ReadonlyMap<string, PackedValues>;
+  readonly #packed: ReadonlyMap<string, PackedParameter>;
   #disposed = false;
 
-  private constructor(tensors: ReadonlyMap<string, Tensor>, packed: ReadonlyMap<string, PackedValues> = new Map()) {
+  private constructor(tensors: ReadonlyMap<string, Tensor>, packed: ReadonlyMap<string, PackedParameter> = new Map()) {
     this.#tensors = tensors;
     this.#packed = packed;
   }
@@ -128,7 +130,7 @@ export class ParameterStore implements ParameterScope, Disposable {
 
   /**
    * Copies host values to the current backend one by one, as they are read, so that the host holds one at a time.
-   * Packed ones stay packed in the host's memory; they cannot be trained.
+   * Packed ones stay packed, in the host's memory where the backend is not WebGPU's; they cannot be trained.
    * @throws LatteFlowError `checkpoint-mismatch` before anything is read if names or shapes differ from `expected`,
    * `invalid-argument` for a packed parameter that is to be trained; what reading throws. Nothing stays on the device.
    */
@@ -138,13 +140,13 @@ export class ParameterStore implements ParameterScope, Disposable {
   ): Promise<ParameterStore> {
     if (expected !== undefined) requireExpected(where, found, expected);
     const tensors = new Map<string, Tensor>();
-    const packed = new Map<string, PackedValues>();
+    const packed = new Map<string, PackedParameter>();
     const store = new ParameterStore(tensors, packed);
     try {
       for await (const [name, parameter] of parameters) {
         if ('dequantise' in parameter) {
           if (isTrainable(trainable, name)) refusePacked(where, name);
-          packed.set(name, parameter);
+          packed.set(name, placePacked(parameter));
           continue;
         }
         const uploaded = toDevice(name, parameter, trainable);
@@ -159,18 +161,26 @@ export class ParameterStore implements ParameterScope, Disposable {
   }
 
   get<T extends Tensor = Tensor>(name: string): T {
-    requireAlive('ParameterStore.get', 'model', this.#disposed);
-    const found = this.#tensors.get(name) ?? this.#dequantised(name);
-    if (found === undefined) {
-      throw mismatch('ParameterStore.get', `a parameter named ${name}`, `${this.names().length} others`, { name });
-    }
-    return found as T;
+    const found = this.#find('ParameterStore.get', name);
+    return (found instanceof Tensor ? found : unpacked(found)) as T;
   }
 
-  /** A fresh tensor, which the surrounding tidy frees. */
-  #dequantised(name: string): Tensor | undefined {
-    const packed = this.#packed.get(name);
-    return packed && tensor(packed.dequantise(), [...packed.shape], 'float32');
+  weight(name: string): Weight {
+    const found = this.#find('ParameterStore.weight', name);
+    return found instanceof Tensor || !isOnHost(found) ? found : unpacked(found);
+  }
+
+  shape(name: string): Shape {
+    return this.#find('ParameterStore.shape', name).shape;
+  }
+
+  #find(where: string, name: string): Tensor | PackedParameter {
+    requireAlive(where, 'model', this.#disposed);
+    const found = this.#tensors.get(name) ?? this.#packed.get(name);
+    if (found === undefined) {
+      throw mismatch(where, `a parameter named ${name}`, `${this.names().length} others`, { name });
+    }
+    return found;
   }
 
   has(name: string): boolean {
@@ -181,6 +191,8 @@ export class ParameterStore implements ParameterScope, Disposable {
     const full = (name: string) => `${prefix}.${name}`;
     return {
       get: (name) => this.get(full(name)),
+      weight: (name) => this.weight(full(name)),
+      shape: (name) => this.shape(full(name)),
       has: (name) => this.has(full(name)),
       scope: (inner) => this.scope(full(inner)),
     };
@@ -222,20 +234,23 @@ export class ParameterStore implements ParameterScope, Disposable {
     for (const [name, value] of this.#tensors) {
       values.set(name, { shape: value.shape, values: (await value.data()) as Float32Array });
     }
-    for (const [name, packed] of this.#packed) values.set(name, { shape: packed.shape, values: packed.dequantise() });
+    for (const [name, packed] of this.#packed) {
+      values.set(name, { shape: packed.shape, values: await downloadPacked(packed) });
+    }
     return values;
   }
 
-  /** What the parameters take: on the device, and packed ones on the host. */
+  /** What the parameters take: on the device, and packed ones where they lie. */
   get bytes(): number {
     const onDevice = [...this.#tensors.values()].reduce((sum, { size }) => sum + 4 * size, 0);
-    return [...this.#packed.values()].reduce((sum, { byteLength }) => sum + byteLength, onDevice);
+    return [...this.#packed.values()].reduce((sum, packed) => sum + bytesOf(packed), onDevice);
   }
 
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
     for (const value of this.#tensors.values()) value.dispose();
+    for (const packed of this.#packed.values()) discard(packed);
   }
 
   [Symbol.dispose](): void {
