@@ -1,16 +1,17 @@
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 
+import type { Precision } from '../kernel/precision.ts';
 import { product } from '../product/index.ts';
 import { sumRows } from '../reduction/index.ts';
 
 /** dy [M, O], x [M, I], weight [O, I] -> dx [M, I]. */
-export function linearInputGradient(dy: Tensor2D, weight: Tensor2D): Tensor2D {
-  return product(dy, weight);
+export function linearInputGradient(dy: Tensor2D, weight: Tensor2D, precision: Precision): Tensor2D {
+  return product(dy, weight, { precision });
 }
 
 /** dy [M, O], x [M, I] -> dweight [O, I]. */
-export function linearWeightGradient(dy: Tensor2D, x: Tensor2D): Tensor2D {
-  return product(dy, x, { transposeA: true });
+export function linearWeightGradient(dy: Tensor2D, x: Tensor2D, precision: Precision): Tensor2D {
+  return product(dy, x, { transposeA: true, precision });
 }
 
 /** dy [M, O] -> dbias [O]. */

@@ -1,4 +1,5 @@
 import {
+  add,
   concat,
   getBackend,
   matMul,
@@ -7,15 +8,29 @@ import {
   tidy,
   transpose,
   type Tensor,
+  type Tensor1D,
   type Tensor2D,
   type Tensor3D,
   type Tensor4D,
 } from '@tensorflow/tfjs-core';
 
+import { currentPrecision, type Precision } from '../kernel/precision.ts';
+import { kernelOr } from '../kernel/selection.ts';
+import { productWebGPU } from './webgpu.ts';
+
 export interface ProductOptions {
   /** Multiply the transpose of `a`, of `b`. Default false. */
   readonly transposeA?: boolean;
   readonly transposeB?: boolean;
+}
+
+export interface SingleProductOptions extends ProductOptions {
+  /** Of the operands. Default: the current one. */
+  readonly precision?: Precision;
+  /** `[N]`, added to every row. */
+  readonly bias?: Tensor1D;
+  /** `[M, N]`, added to the result. */
+  readonly residual?: Tensor2D;
 }
 
 /**
@@ -31,12 +46,31 @@ function oriented<T extends Tensor>(x: T, swap: boolean): T {
   return transpose(x, [...order.slice(0, -2), x.rank - 1, x.rank - 2]);
 }
 
+/** One 2-D product: a b + bias + residual. */
+export function product(a: Tensor2D, b: Tensor2D, options: SingleProductOptions = {}): Tensor2D {
+  const { transposeA = false, transposeB = false, precision = currentPrecision(), bias, residual } = options;
+  return kernelOr(
+    [a, b],
+    (features) => productWebGPU(a, b, { transposeA, transposeB, precision, bias, residual }, features),
+    () =>
+      tidy(() => {
+        let y = productPortable(a, b, { transposeA, transposeB });
+        if (bias !== undefined) y = add(y, bias);
+        return residual === undefined ? y : add(y, residual);
+      }),
+  );
+}
+
 /**
- * One 2-D product. TensorFlow.js' WASM kernel runs at full speed only on operands as they lie (16 GFLOP/s on a core, 2
- * where one is to be transposed), so it gets transposed copies.
+ * TensorFlow.js' WASM kernel runs at full speed only on operands as they lie (16 GFLOP/s on a core, 2 where one is to be
+ * transposed), so it gets transposed copies. Bias by a sum of its own: the fused kernel of WASM adds a wrong one where the
+ * weight is transposed.
  */
-export function product(a: Tensor2D, b: Tensor2D, options: ProductOptions = {}): Tensor2D {
-  const { transposeA = false, transposeB = false } = options;
+function productPortable(
+  a: Tensor2D,
+  b: Tensor2D,
+  { transposeA = false, transposeB = false }: ProductOptions,
+): Tensor2D {
   const rows = a.shape[transposeA ? 1 : 0];
   if (getBackend() !== 'wasm' || rows < MIN_ROWS) return matMul(a, b, transposeA, transposeB);
   return tidy(() => matMul(oriented(a, transposeA), oriented(b, transposeB)));

@@ -1,0 +1,189 @@
+import { normalNoise } from '@latte-flow/core';
+import { bootBackend, webgpuDevice } from '@latte-flow/runtime';
+import { dispose, memory, tensor1d, tensor2d, type Tensor2D } from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect } from 'vitest';
+
+import { webgpuMissing, webgpuTest } from '../../../../tooling/test/webgpu.ts';
+import { withKernels } from '../kernel/selection.ts';
+import { product } from './index.ts';
+import { MATRIX_TILINGS, TILINGS, workgroupMemory, type ProductSize, type Tiling } from './tiling.ts';
+import { runCut } from './webgpu.ts';
+
+const noise = (length: number, image: number): Float32Array => normalNoise(length, { seed: 11, image });
+
+interface Orientation {
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+}
+
+const orientations: readonly Orientation[] = [
+  { transposeA: false, transposeB: true },
+  { transposeA: false, transposeB: false },
+  { transposeA: true, transposeB: false },
+  { transposeA: true, transposeB: true },
+];
+
+/** The product in float64, and the largest sum of magnitudes, which bounds its rounding. */
+function expectedProduct(
+  a: Float32Array,
+  b: Float32Array,
+  { m, n, k, transposeA, transposeB }: ProductSize & Orientation,
+) {
+  const values = new Float64Array(m * n);
+  let magnitude = 0;
+  for (let row = 0; row < m; row++) {
+    for (let column = 0; column < n; column++) {
+      let [sum, absolute] = [0, 0];
+      for (let i = 0; i < k; i++) {
+        const term = a[transposeA ? i * m + row : row * k + i]! * b[transposeB ? column * k + i : i * n + column]!;
+        sum += term;
+        absolute += Math.abs(term);
+      }
+      values[row * n + column] = sum;
+      magnitude = Math.max(magnitude, absolute);
+    }
+  }
+  return { values, magnitude };
+}
+
+function operands({ m, n, k }: ProductSize, { transposeA, transposeB }: Orientation) {
+  const [a, b] = [noise(m * k, 0), noise(k * n, 1)];
+  return {
+    a,
+    b,
+    left: tensor2d(a, transposeA ? [k, m] : [m, k]),
+    right: tensor2d(b, transposeB ? [n, k] : [k, n]),
+  };
+}
+
+async function worstError(
+  result: Tensor2D,
+  { values, magnitude }: ReturnType<typeof expectedProduct>,
+): Promise<number> {
+  const actual = await result.data();
+  expect(actual.length).toBe(values.length);
+  let worst = 0;
+  values.forEach((value, i) => {
+    const error = Math.abs(actual[i]! - value) / magnitude;
+    worst = error <= worst ? worst : error; // NaN counts as worse
+  });
+  return worst;
+}
+
+/** Half a unit of the last place for each of about log2(k) roundings on the way, with room. */
+const FLOAT32 = 3e-7;
+
+describe('products on WebGPU', () => {
+  beforeAll(async () => {
+    if (webgpuMissing === undefined) await bootBackend({ device: 'webgpu' });
+  });
+
+  const sizes: readonly ProductSize[] = [
+    { m: 1, n: 1, k: 1 },
+    { m: 1, n: 5, k: 8 },
+    { m: 3, n: 7, k: 12 },
+    { m: 5, n: 3, k: 7 },
+    { m: 33, n: 31, k: 17 },
+    { m: 36, n: 40, k: 260 },
+    { m: 129, n: 67, k: 33 },
+  ];
+  for (const orientation of orientations) {
+    const { transposeA, transposeB } = orientation;
+    webgpuTest(`of any size, ${transposeA ? 'A^T' : 'A'} ${transposeB ? 'B^T' : 'B'}`, async () => {
+      for (const size of sizes) {
+        const before = memory().numTensors;
+        const { a, b, left, right } = operands(size, orientation);
+        const result = product(left, right, orientation);
+        expect(result.shape).toEqual([size.m, size.n]);
+        const expected = expectedProduct(a, b, { ...size, ...orientation });
+        expect(await worstError(result, expected), JSON.stringify(size)).toBeLessThan(FLOAT32);
+        dispose([left, right, result]);
+        expect(memory().numTensors).toBe(before);
+      }
+    });
+  }
+
+  webgpuTest('by every tiling, whole and with the inner axis cut', async () => {
+    const size = { m: 132, n: 136, k: 44 };
+    const memoryLimit = webgpuDevice()!.limits.maxComputeWorkgroupStorageSize;
+    for (const orientation of orientations) {
+      const { a, b, left, right } = operands(size, orientation);
+      const expected = expectedProduct(a, b, { ...size, ...orientation });
+      for (const tiling of TILINGS) {
+        expect(workgroupMemory(tiling)).toBeLessThanOrEqual(memoryLimit);
+        for (const pieces of [1, 3]) {
+          const task = { ...orientation, precision: 'float32' } as const;
+          const result = runCut(left, right, { task, size, cut: { ...tiling, pieces } });
+          expect(await worstError(result, expected), nameOf(tiling, pieces)).toBeLessThan(FLOAT32);
+          result.dispose();
+        }
+      }
+      dispose([left, right]);
+    }
+  });
+
+  webgpuTest('with a bias and a residual, for few rows, many, and a cut inner axis', async () => {
+    for (const size of [
+      { m: 1, n: 9, k: 8 },
+      { m: 4, n: 8, k: 16 },
+      { m: 37, n: 6, k: 5 },
+      { m: 8, n: 8, k: 1100 },
+    ]) {
+      const orientation = { transposeA: false, transposeB: true };
+      const { a, b, left, right } = operands(size, orientation);
+      const [biasValues, residualValues] = [noise(size.n, 2), noise(size.m * size.n, 3)];
+      const bias = tensor1d(biasValues);
+      const residual = tensor2d(residualValues, [size.m, size.n]);
+      const expected = expectedProduct(a, b, { ...size, ...orientation });
+      for (const added of [{ bias }, { residual }, { bias, residual }]) {
+        const values = expected.values.map(
+          (value, i) =>
+            value + ('bias' in added ? biasValues[i % size.n]! : 0) + ('residual' in added ? residualValues[i]! : 0),
+        );
+        const result = product(left, right, { transposeB: true, ...added });
+        expect(await worstError(result, { ...expected, values })).toBeLessThan(FLOAT32);
+        result.dispose();
+      }
+      dispose([left, right, bias, residual]);
+    }
+  });
+
+  webgpuTest('keep their bits from run to run, with subgroups and without', async () => {
+    const { left, right } = operands({ m: 2, n: 64, k: 1024 }, { transposeA: false, transposeB: true });
+    for (const without of [[], ['subgroups']] as const) {
+      const run = () => withKernels({ without }, () => product(left, right, { transposeB: true }));
+      const [first, second] = [run(), run()];
+      expect(await second.data()).toEqual(await first.data());
+      dispose([first, second]);
+    }
+    dispose([left, right]);
+  });
+
+  webgpuTest('with half-precision operands hold their error where the device has matrix units', async () => {
+    const device = webgpuDevice()!;
+    const hasMatrixUnits = device.features.has('chromium-experimental-subgroup-matrix' as GPUFeatureName);
+    for (const orientation of orientations) {
+      const size = { m: 132, n: 136, k: 72 };
+      const { a, b, left, right } = operands(size, orientation);
+      const expected = expectedProduct(a, b, { ...size, ...orientation });
+      const result = product(left, right, { ...orientation, precision: 'float16' });
+      const error = await worstError(result, expected);
+      // Each operand is off by at most 2^-11 of itself.
+      expect(error).toBeLessThan(hasMatrixUnits ? 2 ** -10 : FLOAT32);
+      if (hasMatrixUnits) {
+        expect(error).toBeGreaterThan(FLOAT32);
+        for (const tiling of MATRIX_TILINGS) {
+          const task = { ...orientation, precision: 'float16' } as const;
+          const cut = runCut(left, right, { task, size, cut: { ...tiling, pieces: 2 } });
+          expect(await worstError(cut, expected)).toBeLessThan(2 ** -10);
+          cut.dispose();
+        }
+      }
+      dispose([left, right, result]);
+    }
+  });
+});
+
+function nameOf({ rows, columns, depth }: Tiling, pieces: number): string {
+  return `${rows} x ${columns} x ${depth}, ${pieces} pieces`;
+}

@@ -1,0 +1,189 @@
+import { programs } from '@latte-flow/runtime';
+
+import { lanesOf } from './tiling.ts';
+
+/** What is added to the sums before they are written. */
+export interface Epilogue {
+  readonly bias: boolean;
+  readonly residual: boolean;
+}
+
+const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+const lines = (parts: readonly string[]): string => parts.join('\n');
+
+/** 4 elements of an operand along its contiguous axis, 0 beyond its edges. `outer` and `inner` are the sizes of its axes. */
+function reader(name: string, vector: boolean, { outer, inner }: { outer: string; inner: string }): string {
+  return vector
+    ? /* wgsl */ `
+    fn read_${name}(row: u32, column: u32) -> vec4f {
+      if (row >= ${outer} || column >= ${inner}) { return vec4f(); }
+      return ${name}[(row * ${inner} + column) / 4u];
+    }`
+    : /* wgsl */ `
+    fn read_${name}(row: u32, column: u32) -> vec4f {
+      var values = vec4f();
+      if (row >= ${outer}) { return values; }
+      for (var i = 0u; i < 4u; i++) {
+        if (column + i < ${inner}) { values[i] = ${name}[row * ${inner} + column + i]; }
+      }
+      return values;
+    }`;
+}
+
+interface Operand {
+  readonly name: 'a' | 'b';
+  /** Extent of the tile along the result's axis. */
+  readonly extent: number;
+  /** Whether the inner axis of the product is the operand's contiguous one. */
+  readonly innerContiguous: boolean;
+  /** Where the workgroup's tile starts along the result's axis. */
+  readonly origin: string;
+}
+
+/** Every lane's share of a tile: read into registers, then put into workgroup memory as [depth][extent]. */
+function staging(
+  { name, extent, innerContiguous, origin }: Operand,
+  { depth, lanes }: { depth: number; lanes: number },
+) {
+  const vectors = (extent * depth) / 4;
+  const perLane = Math.ceil(vectors / lanes);
+  const stride = extent / 4 + 1;
+  const place = (i: number): string => {
+    const at = `(lane + ${i * lanes}u)`;
+    return innerContiguous
+      ? `let outer_${name}${i} = ${at} / ${depth / 4}u; let inner_${name}${i} = (${at} % ${depth / 4}u) * 4u;`
+      : `let inner_${name}${i} = ${at} / ${extent / 4}u; let outer_${name}${i} = (${at} % ${extent / 4}u) * 4u;`;
+  };
+  const guard = (i: number, text: string): string =>
+    (i + 1) * lanes > vectors ? `if (lane + ${i * lanes}u < ${vectors}u) { ${text} }` : text;
+  const read = (i: number): string => {
+    const [outer, inner] = [`${origin} + outer_${name}${i}`, `depth_start + inner_${name}${i}`];
+    return guard(
+      i,
+      `next_${name}${i} = read_${name}(${innerContiguous ? `${outer}, ${inner}` : `${inner}, ${outer}`});`,
+    );
+  };
+  const store = (i: number): string =>
+    guard(
+      i,
+      innerContiguous
+        ? lines(
+            range(4).map(
+              (j) =>
+                `tile_${name}[(inner_${name}${i} + ${j}u) * ${stride}u + outer_${name}${i} / 4u][outer_${name}${i} % 4u] = next_${name}${i}[${j}];`,
+            ),
+          )
+        : `tile_${name}[inner_${name}${i} * ${stride}u + outer_${name}${i} / 4u] = next_${name}${i};`,
+    );
+  return {
+    memory: `var<workgroup> tile_${name}: array<vec4f, ${depth * stride}>;`,
+    places: lines(range(perLane).map((i) => `${place(i)} var next_${name}${i}: vec4f;`)),
+    read: lines(range(perLane).map(read)),
+    store: lines(range(perLane).map(store)),
+    stride,
+  };
+}
+
+/**
+ * C = A B, A [M, K] or transposed, B [K, N] or transposed. Workgroups lie along x (columns), y (rows) and z (pieces of the
+ * inner axis, `params.piece` long, a multiple of `depth`, each of which writes a result of its own). Tiles go through workgroup memory; the next is on its
+ * way from memory while one is multiplied.
+ */
+export const tiledProduct = programs(
+  (
+    rows: number,
+    columns: number,
+    depth: number,
+    perLaneRows: number,
+    perLaneColumns: number,
+    transposeA: boolean,
+    transposeB: boolean,
+    vectorA: boolean,
+    vectorB: boolean,
+    vectorC: boolean,
+    bias: boolean,
+    residual: boolean,
+  ) => {
+    const lanes = lanesOf({ rows, columns, depth, perLaneRows, perLaneColumns });
+    const across = columns / perLaneColumns;
+    const [rowChunks, columnChunks] = [perLaneRows / 4, perLaneColumns / 4];
+    const a = staging({ name: 'a', extent: rows, innerContiguous: !transposeA, origin: 'row_start' }, { depth, lanes });
+    const b = staging(
+      { name: 'b', extent: columns, innerContiguous: transposeB, origin: 'column_start' },
+      { depth, lanes },
+    );
+    const rowOf = (i: number): string =>
+      `row_start + ${Math.floor(i / 4) * (rows / rowChunks) + (i % 4)}u + lane_row * 4u`;
+    const columnOf = (j: number): string => `column_start + ${j * (columns / columnChunks)}u + lane_column * 4u`;
+    const type = (vector: boolean): string => (vector ? 'array<vec4f>' : 'array<f32>');
+    return {
+      name: 'product',
+      inputs: [
+        `a: ${type(vectorA)}`,
+        `b: ${type(vectorB)}`,
+        ...(bias ? [`bias: ${type(vectorC)}`] : []),
+        ...(residual ? [`residual: ${type(vectorC)}`] : []),
+      ],
+      outputs: [`c: ${type(vectorC)}`],
+      params: ['m: u32', 'n: u32', 'k: u32', 'piece: u32'],
+      body: /* wgsl */ `
+        ${reader('a', vectorA, transposeA ? { outer: 'params.k', inner: 'params.m' } : { outer: 'params.m', inner: 'params.k' })}
+        ${reader('b', vectorB, transposeB ? { outer: 'params.n', inner: 'params.k' } : { outer: 'params.k', inner: 'params.n' })}
+        ${a.memory}
+        ${b.memory}
+        ${writer(vectorC, { bias, residual })}
+        @compute @workgroup_size(${lanes})
+        fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+          let row_start = group.y * ${rows}u;
+          let column_start = group.x * ${columns}u;
+          let depth_first = group.z * params.piece;
+          let depth_end = min(params.k, depth_first + params.piece);
+          let lane_row = lane / ${across}u;
+          let lane_column = lane % ${across}u;
+          ${a.places}
+          ${b.places}
+          ${lines(range(perLaneRows).flatMap((i) => range(columnChunks).map((j) => `var sum${i}_${j} = vec4f();`)))}
+          var depth_start = depth_first;
+          ${a.read}
+          ${b.read}
+          while (depth_start < depth_end) {
+            ${a.store}
+            ${b.store}
+            workgroupBarrier();
+            depth_start += ${depth}u;
+            if (depth_start < depth_end) {
+              ${a.read}
+              ${b.read}
+            }
+            for (var i = 0u; i < ${depth}u; i++) {
+              ${lines(range(rowChunks).map((r) => `let a${r} = tile_a[i * ${a.stride}u + lane_row + ${(r * rows) / rowChunks / 4}u];`))}
+              ${lines(range(columnChunks).map((j) => `let b${j} = tile_b[i * ${b.stride}u + lane_column + ${(j * columns) / columnChunks / 4}u];`))}
+              ${lines(range(perLaneRows).flatMap((i) => range(columnChunks).map((j) => `sum${i}_${j} = fma(vec4f(a${Math.floor(i / 4)}[${i % 4}]), b${j}, sum${i}_${j});`)))}
+            }
+            workgroupBarrier();
+          }
+          ${lines(range(perLaneRows).flatMap((i) => range(columnChunks).map((j) => `write_c(group.z, ${rowOf(i)}, ${columnOf(j)}, sum${i}_${j});`)))}
+        }`,
+    };
+  },
+);
+
+/** Writes 4 sums of a row, with what is added to them. */
+function writer(vector: boolean, { bias, residual }: Epilogue): string {
+  return vector
+    ? /* wgsl */ `
+    fn write_c(piece: u32, row: u32, column: u32, sums: vec4f) {
+      if (row >= params.m || column >= params.n) { return; }
+      let at = ((piece * params.m + row) * params.n + column) / 4u;
+      c[at] = sums ${bias ? '+ bias[column / 4u]' : ''} ${residual ? '+ residual[at]' : ''};
+    }`
+    : /* wgsl */ `
+    fn write_c(piece: u32, row: u32, column: u32, sums: vec4f) {
+      if (row >= params.m) { return; }
+      for (var i = 0u; i < 4u; i++) {
+        if (column + i >= params.n) { return; }
+        let at = (piece * params.m + row) * params.n + column + i;
+        c[at] = sums[i] ${bias ? '+ bias[column + i]' : ''} ${residual ? '+ residual[at]' : ''};
+      }
+    }`;
+}
