@@ -34,7 +34,8 @@ export function withGradient<
     save([...tensors, ...(constants ?? [])]);
     return {
       value: forward(...tensors),
-      gradFunc: (dy: O, saved: Tensor[]) => [...gradient(dy, ...(saved as unknown as [...I, ...C]))],
+      // The tape frees what a gradient makes on its way only at the end of the whole backward pass.
+      gradFunc: (dy: O, saved: Tensor[]) => tidy(() => [...gradient(dy, ...(saved as unknown as [...I, ...C]))]),
     };
   });
   return op(...inputs);

@@ -1,6 +1,8 @@
 import { requireShape } from '@latte-flow/core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 
+import { kernelOr } from '../kernel/selection.ts';
+import { normForward } from '../norm-rows/forward.ts';
 import { withGradient } from '../with-gradient.ts';
 import { layerNormGradient } from './gradient.ts';
 import { layerNormPortable } from './portable.ts';
@@ -20,7 +22,12 @@ export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number):
   requireShape('layerNorm', 'bias', bias.shape, [width]);
   return withGradient(
     [x, weight, bias],
-    (x_, weight_, bias_) => layerNormPortable(x_, weight_, bias_, eps),
+    (x_, weight_, bias_) =>
+      kernelOr(
+        [x_],
+        (features) => normForward('layer', [x_, weight_, bias_], { eps, ...features }),
+        () => layerNormPortable(x_, weight_, bias_, eps),
+      ),
     (dy, x_, weight_) => layerNormGradient(dy, x_, weight_, eps),
   );
 }

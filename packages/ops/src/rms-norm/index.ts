@@ -2,10 +2,10 @@ import { requireShape } from '@latte-flow/core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 
 import { kernelOr } from '../kernel/selection.ts';
+import { normForward } from '../norm-rows/forward.ts';
 import { withGradient } from '../with-gradient.ts';
 import { rmsNormGradient } from './gradient.ts';
 import { rmsNormPortable } from './portable.ts';
-import { rmsNormWebGPU } from './webgpu.ts';
 
 /**
  * weight * x / sqrt(mean(x^2) + eps) over the last axis.
@@ -23,7 +23,7 @@ export function rmsNorm(x: Tensor, weight: Tensor, eps: number): Tensor {
     (x_, weight_) =>
       kernelOr(
         [x_],
-        (features) => rmsNormWebGPU(x_, weight_, { eps, ...features }),
+        (features) => normForward('rms', [x_, weight_], { eps, ...features }),
         () => rmsNormPortable(x_, weight_, eps),
       ),
     (dy, x_, weight_) => rmsNormGradient(dy, x_, weight_, eps),
