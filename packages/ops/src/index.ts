@@ -1,3 +1,5 @@
+export { adamW, movingAverage } from './adamw/index.ts';
+export type { AdamWState, AdamWUpdate } from './adamw/index.ts';
 export { attention, attentionVisibility } from './attention/index.ts';
 export type {
   AttentionInputs,
@@ -8,14 +10,19 @@ export type {
   VisibilityOptions,
 } from './attention/index.ts';
 export { gelu, geluTanh, quickGelu, silu } from './activation/index.ts';
+export { convolution, depthwiseConvolution, groupedPointwise } from './convolution/index.ts';
+export type { ConvolutionOptions } from './convolution/index.ts';
 export { softmaxCrossEntropy } from './cross-entropy/index.ts';
 export { embed } from './embedding/index.ts';
+export { gradientScale } from './gradient-norm/index.ts';
+export type { ClipOptions, GradientScale } from './gradient-norm/index.ts';
 export { kernelFeatures, withKernels } from './kernel/selection.ts';
 export type { KernelChoice, KernelFeature, KernelFeatures, KernelSelection } from './kernel/selection.ts';
 export { layerNorm } from './layer-norm/index.ts';
 export { linear } from './linear/index.ts';
 export { meanSquaredError } from './mean-squared-error/index.ts';
 export { gatedAdd, modulate } from './modulation/index.ts';
+export { joinVector, splitVector } from './parameter-vector/index.ts';
 export { rmsNorm } from './rms-norm/index.ts';
 export { applyRope, composeRope, ropeTables } from './rope/index.ts';
 export type { RopeOptions, RopePositions, RopeTables } from './rope/index.ts';

@@ -8,6 +8,7 @@ import { rmsNorm } from '../rms-norm/index.ts';
 import { swiglu } from '../swiglu/index.ts';
 import { attentionCases } from './attention-cases.ts';
 import { conformanceCase, constant, normal, type ConformanceCase } from './case.ts';
+import { convolutionCases } from './convolution-cases.ts';
 import * as reference from './reference.ts';
 import { ropeCases } from './rope-cases.ts';
 
@@ -172,4 +173,5 @@ export const cases: readonly ConformanceCase[] = [
   ...embedCases,
   ...crossEntropyCases,
   ...attentionCases,
+  ...convolutionCases,
 ];
