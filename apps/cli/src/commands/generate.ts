@@ -12,11 +12,12 @@ import { generationDefaults as defaults } from '../generation-defaults.ts';
 import { guidanceOption, guidanceRuleNames, isScaleAlone, type TypedGuidance } from '../guidance-option.ts';
 import { openModel, shippedModel, stopwatch } from '../model-session.ts';
 import { deviceFlag, deviceOption, finiteOption, integerOption, jsonFlag, modelFlag } from '../options.ts';
-import { outputFiles, requireWritable } from '../output-files.ts';
+import { outputFiles, requireWritable, type OutputKind } from '../output-files.ts';
 import { ProgressLine } from '../progress-line.ts';
 import { printJson, say, type CommandContext } from '../terminal.ts';
 
 const WHERE = 'latte generate';
+const PICTURE: OutputKind = { where: WHERE, option: '-o', ending: '.png' };
 
 const HELP = `
 --json prints:
@@ -73,7 +74,7 @@ async function readRequest(prompt: string, options: TypedOptions): Promise<Reque
     count,
     device: deviceOption(WHERE, options.device),
   };
-  for (const file of request.files) await requireWritable(file);
+  for (const file of request.files) await requireWritable(file, PICTURE);
   return request;
 }
 

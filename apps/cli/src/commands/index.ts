@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 
 import type { CommandContext } from '../terminal.ts';
+import { benchCommand } from './bench.ts';
 import { convertCommand } from './convert.ts';
 import { describeCommand } from './describe.ts';
 import { generateCommand } from './generate.ts';
@@ -16,4 +17,5 @@ export const commands: readonly ((context: CommandContext) => Command)[] = [
   inspectCommand,
   convertCommand,
   verifyCommand,
+  benchCommand,
 ];
