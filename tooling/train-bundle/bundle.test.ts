@@ -20,6 +20,9 @@ test('two files train where there are no packages', async () => {
       promisify(execFile)(process.execPath, ['bundle/latte.mjs', ...args], { cwd: folder, env: {} });
     const { stdout } = await latte('train', config, '--device', 'cpu', '--json');
     expect(JSON.parse(stdout)).toMatchObject({ steps: 2, device: 'cpu', loss: expect.any(Number) });
+    // Measures too, and knows what it was made from.
+    const bench = await latte('bench', 'ops', '--shapes', 'tiny', '--ops', 'add', '--device', 'cpu', '--json');
+    expect(JSON.parse(bench.stdout).versions.commit).toMatch(/^[0-9a-f]{40}(-dirty)?$/);
     // The model that ships with the packages is not there.
     await expect(latte('generate', 'a cat', '--device', 'cpu')).rejects.toMatchObject({
       code: 1,
