@@ -1,15 +1,11 @@
 import { normalNoise } from '@latte-flow/core';
 import { bootBackend } from '@latte-flow/runtime';
-import { memory, scalar, tensor1d, tidy, variable, type NamedTensorMap, type Tensor1D } from '@tensorflow/tfjs-core';
+import { memory, tensor1d, tidy, variable, type NamedTensorMap, type Tensor1D } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 
+import { webgpuMissing, webgpuTest } from '../../../tooling/test/webgpu.ts';
 import { AdamW, type AdamWOptions } from './adamw.ts';
-import { clipFactor, globalNorm } from './gradient-norm.ts';
 import { layOutBlocks, ROW, type ParameterBlock } from './parameter-block.ts';
-
-beforeAll(async () => {
-  await bootBackend({ device: 'cpu' });
-});
 
 interface Scalar64 {
   weight: number;
@@ -107,50 +103,50 @@ async function compare(
     ['all', 25],
   ]);
   optimizer.dispose();
-  for (const block of blocks) block.dispose();
   for (const value of variables.values()) value.dispose();
   expect(memory().numTensors).toBe(before);
   return worst;
 }
 
-describe('AdamW agrees with the scalar definition in float64', () => {
-  test.each<[string, AdamWOptions, Comparison]>([
-    ['with its defaults', {}, {}],
-    ['without weight decay', { weightDecay: 0 }, {}],
-    ['with other betas and strong decay', { betas: [0.8, 0.95], weightDecay: 0.5 }, {}],
-    [
-      'with decay of one parameter of each block',
-      { weightDecay: 0.5, decay: (name) => name === 'a' || name === 'd' },
-      {},
-    ],
-    ['with an epsilon as large as the gradients', { weightDecay: 0.1 }, { eps: 1e-3, scale: 1e-3 }],
-    ['with gradients near epsilon', {}, { scale: 1e-8 }],
-  ])('%s', async (_, options, numbers) => {
-    expect(await compare(options, numbers)).toBeLessThan(2e-6);
-  });
-});
+const devices = [
+  { device: 'cpu', runTest: test, present: true },
+  { device: 'wasm', runTest: test, present: true },
+  { device: 'webgpu', runTest: webgpuTest, present: webgpuMissing === undefined },
+] as const;
 
-test('the comparison would notice decay of the wrong parameters', async () => {
-  expect(await compare({ weightDecay: 0.5 }, { decayInDefinition: (name) => name !== 'b' })).toBeGreaterThan(1e-2);
-});
+describe.each(devices)(
+  'AdamW agrees with the scalar definition in float64 on $device',
+  ({ device, runTest, present }) => {
+    beforeAll(async () => {
+      if (present) await bootBackend({ device });
+    });
+
+    const settings: readonly [string, AdamWOptions, Comparison][] = [
+      ['with its defaults', {}, {}],
+      ['without weight decay', { weightDecay: 0 }, {}],
+      ['with other betas and strong decay', { betas: [0.8, 0.95], weightDecay: 0.5 }, {}],
+      [
+        'with decay of one parameter of each block',
+        { weightDecay: 0.5, decay: (name) => name === 'a' || name === 'd' },
+        {},
+      ],
+      ['with an epsilon as large as the gradients', { weightDecay: 0.1 }, { eps: 1e-3, scale: 1e-3 }],
+      ['with gradients near epsilon', {}, { scale: 1e-8 }],
+    ];
+    for (const [name, options, numbers] of settings) {
+      runTest(name, async () => {
+        expect(await compare(options, numbers)).toBeLessThan(2e-6);
+      });
+    }
+
+    runTest('and would notice decay of the wrong parameters', async () => {
+      expect(await compare({ weightDecay: 0.5 }, { decayInDefinition: (name) => name !== 'b' })).toBeGreaterThan(1e-2);
+    });
+  },
+);
 
 test('refuses betas, epsilon and weight decay out of range', () => {
   expect(() => new AdamW([], { betas: [0.9, 1] })).toThrow('AdamW: expected betas');
   expect(() => new AdamW([], { epsilon: -1 })).toThrow('AdamW: expected epsilon');
   expect(() => new AdamW([], { weightDecay: Number.NaN })).toThrow('AdamW: expected weightDecay');
-});
-
-test('the global norm is that of all vectors, and clips as torch does', async () => {
-  const before = memory().numTensors;
-  const values = [normalNoise(3 * ROW, { seed: 3 }), normalNoise(ROW, { seed: 4 })];
-  const exact = Math.sqrt(values.flatMap((part) => [...part]).reduce((total, value) => total + value * value, 0));
-  const vectors = values.map((part) => tensor1d(part));
-  const norm = globalNorm(vectors);
-  expect((await norm.data())[0]! / exact).toBeCloseTo(1, 6);
-  const factors = [clipFactor(norm, exact / 4), clipFactor(norm, exact * 2), tidy(() => clipFactor(scalar(0), 1))];
-  const read = await Promise.all(factors.map(async (factor) => (await factor.data())[0]!));
-  expect(read[0]).toBeCloseTo(0.25, 6);
-  expect(read.slice(1)).toEqual([1, 1]);
-  for (const tensor of [...vectors, norm, ...factors]) tensor.dispose();
-  expect(memory().numTensors).toBe(before);
 });

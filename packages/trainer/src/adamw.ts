@@ -1,21 +1,20 @@
 import { requireFinite } from '@latte-flow/core';
+import { adamW, movingAverage } from '@latte-flow/ops';
 import {
-  add,
-  div,
   keep,
-  mul,
   scalar,
-  sqrt,
-  square,
-  sub,
   tensor1d,
   tidy,
+  variable,
   zerosLike,
+  type Rank,
   type Scalar,
   type Tensor1D,
+  type Variable,
 } from '@tensorflow/tfjs-core';
 
 import type { ParameterBlock } from './parameter-block.ts';
+import type { WeightAverage } from './weight-average.ts';
 
 export interface AdamWOptions {
   /** Decay of the moments. Default [0.9, 0.999]. */
@@ -28,121 +27,125 @@ export interface AdamWOptions {
   readonly decay?: (name: string) => boolean;
 }
 
-/** State of one block, flat `[length]`. The tensors are the optimiser's. */
+/** State of one block, flat `[length]`, updated in place. The tensors are the optimiser's. */
 export interface BlockState {
   readonly block: ParameterBlock;
   /** Updates that this block has had. */
   steps: number;
-  weights: Tensor1D;
-  firstMoment: Tensor1D;
-  secondMoment: Tensor1D;
+  readonly weights: Variable<Rank.R1>;
+  readonly firstMoment: Variable<Rank.R1>;
+  readonly secondMoment: Variable<Rank.R1>;
 }
+
+/** Values of a block's state, flat `[length]`. */
+export type SavedBlock = Readonly<Record<'weights' | 'firstMoment' | 'secondMoment', Tensor1D>> & {
+  readonly steps: number;
+};
 
 export interface Update {
   readonly learningRate: number;
   /** Every gradient is multiplied by this first. Default 1. */
-  readonly factor?: Scalar | number;
+  readonly factor?: Scalar;
+  /** Follows the weights of every block, also of those without a gradient: a <- a + rate (w - a). */
+  readonly average?: { readonly of: WeightAverage; readonly rate: number };
 }
 
-type DecayMask = 'all' | 'none' | Tensor1D;
+/** How weights of a block decay: none of them, all, or those that a mask names; most blocks need no mask. */
+interface Decay {
+  readonly weightDecay: number;
+  readonly mask?: Tensor1D;
+}
 
-/** A mask only where a block needs one: most blocks decay as a whole or not at all. */
-function decayMask(block: ParameterBlock, decays: (name: string) => boolean): DecayMask {
-  const flags = block.members.map(({ name }) => decays(name));
-  if (flags.every(Boolean)) return 'all';
-  if (!flags.some(Boolean)) return 'none';
+function decayOf(block: ParameterBlock, weightDecay: number, decays: (name: string) => boolean): Decay {
+  const flags = block.members.map(({ name }) => weightDecay > 0 && decays(name));
+  if (!flags.some(Boolean)) return { weightDecay: 0 };
+  if (flags.every(Boolean)) return { weightDecay };
   const mask = new Float32Array(block.length);
-  block.members.forEach(({ offset, variable }, i) => mask.fill(Number(flags[i]), offset, offset + variable.size));
-  return keep(tensor1d(mask));
+  block.members.forEach(({ offset, variable: { size } }, i) => mask.fill(Number(flags[i]), offset, offset + size));
+  return { weightDecay, mask: keep(tensor1d(mask)) };
+}
+
+/** Weights of now, moments of nothing. */
+function freshVectors(block: ParameterBlock): Pick<BlockState, 'weights' | 'firstMoment' | 'secondMoment'> {
+  return tidy(() => {
+    const weights = block.weights();
+    return {
+      weights: variable(weights, false),
+      firstMoment: variable(zerosLike(weights), false),
+      secondMoment: variable(zerosLike(weights), false),
+    };
+  });
 }
 
 /**
- * AdamW (Loshchilov and Hutter, "Decoupled weight decay regularization") with torch.optim.AdamW's arithmetic:
- * p <- p (1 - lr wd); m <- b1 m + (1 - b1) g; v <- b2 v + (1 - b2) g^2;
- * p <- p - lr m_hat / (sqrt(v_hat) + eps), m_hat = m / (1 - b1^t), v_hat = v / (1 - b2^t), t counted block by block.
- * A block without a gradient keeps weights, moments and t: no decay either.
+ * AdamW (Loshchilov and Hutter, "Decoupled weight decay regularization") with torch.optim.AdamW's arithmetic, t counted
+ * block by block. A block without a gradient keeps weights, moments and t: no decay either.
  *
- * Works on flat vectors, 13 elementwise ops a block, and writes the results to the blocks' variables, which it
- * borrows. Its own copy of the weights is the master: variables changed by others are overwritten.
+ * Works on flat vectors, an update of a block being one operation on WebGPU, and writes the results to the blocks'
+ * variables, which it borrows. Its own copy of the weights is the master: variables changed by others are overwritten.
  */
 export class AdamW {
   readonly states: readonly BlockState[];
-  readonly #masks: readonly DecayMask[];
+  readonly #decays: readonly Decay[];
   readonly #betas: readonly [number, number];
-  readonly #betaScalars: readonly [Scalar, Scalar];
   readonly #epsilon: number;
-  readonly #weightDecay: number;
+  readonly #one = keep(scalar(1));
 
   constructor(blocks: readonly ParameterBlock[], options: AdamWOptions = {}) {
     const { betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0.01, decay = () => true } = options;
     this.#betas = betas;
     for (const beta of betas) requireFinite('AdamW', 'betas', beta, { min: 0, max: 1 - Number.EPSILON });
     this.#epsilon = requireFinite('AdamW', 'epsilon', epsilon, { min: 0 });
-    this.#weightDecay = requireFinite('AdamW', 'weightDecay', weightDecay, { min: 0 });
-    this.#betaScalars = [keep(scalar(betas[0])), keep(scalar(betas[1]))];
-    this.#masks = blocks.map((block) => decayMask(block, weightDecay === 0 ? () => false : decay));
-    this.states = blocks.map((block) => {
-      const weights = keep(block.weights());
-      return {
-        block,
-        steps: 0,
-        weights,
-        firstMoment: keep(zerosLike(weights)),
-        secondMoment: keep(zerosLike(weights)),
-      };
-    });
+    requireFinite('AdamW', 'weightDecay', weightDecay, { min: 0 });
+    this.#decays = blocks.map((block) => decayOf(block, weightDecay, decay));
+    this.states = blocks.map((block) => ({ block, steps: 0, ...freshVectors(block) }));
   }
 
-  /**
-   * One update of every block that has a gradient. Borrows the gradients, flat `[length]`.
-   */
-  update(gradients: ReadonlyMap<ParameterBlock, Tensor1D>, { learningRate, factor = 1 }: Update): void {
+  /** One update of every block that has a gradient. Borrows the gradients, flat `[length]`. */
+  update(
+    gradients: ReadonlyMap<ParameterBlock, Tensor1D>,
+    { learningRate, factor = this.#one, average }: Update,
+  ): void {
     tidy(() => {
-      const [beta1, beta2] = this.#betas;
-      const first = mul(factor, 1 - beta1) as Scalar;
-      const second = mul(square(factor), 1 - beta2) as Scalar;
+      const rate = average === undefined ? undefined : scalar(average.rate);
       this.states.forEach((state, i) => {
         const gradient = gradients.get(state.block);
-        if (gradient === undefined) return;
-        const [momentDecay1, momentDecay2] = this.#betaScalars;
-        const firstMoment: Tensor1D = add(mul(state.firstMoment, momentDecay1), mul(gradient, first));
-        const secondMoment: Tensor1D = add(mul(state.secondMoment, momentDecay2), mul(square(gradient), second));
-        // Both bias corrections go to scalars: sqrt(v_hat) + eps = (sqrt(v) + eps c) / c, with c = sqrt(1 - b2^t).
-        const t = state.steps + 1;
-        const correction = Math.sqrt(1 - beta2 ** t);
-        const direction = div(firstMoment, add(sqrt(secondMoment), this.#epsilon * correction));
-        const step = mul(direction, (learningRate * correction) / (1 - beta1 ** t));
-        const weights: Tensor1D = sub(this.#decayed(state.weights, this.#masks[i]!, learningRate), step);
-        replaceState(state, { steps: t, weights, firstMoment, secondMoment });
-        state.block.assign(weights);
+        const averaged = average?.of.of(state.block);
+        if (gradient === undefined) {
+          if (averaged !== undefined) movingAverage(averaged, state.weights, rate!);
+          return;
+        }
+        state.steps++;
+        const { weightDecay, mask: decayMask } = this.#decays[i]!;
+        adamW({ ...state, average: averaged }, gradient, {
+          learningRate,
+          step: state.steps,
+          betas: this.#betas,
+          epsilon: this.#epsilon,
+          weightDecay,
+          decayMask,
+          factor,
+          averageRate: average?.rate,
+        });
+        state.block.assign(state.weights);
       });
     });
   }
 
-  #decayed(weights: Tensor1D, mask: DecayMask, learningRate: number): Tensor1D {
-    if (mask === 'none') return weights;
-    const rate = learningRate * this.#weightDecay;
-    return mask === 'all' ? mul(weights, 1 - rate) : sub(weights, mul(mul(weights, mask), rate));
-  }
-
-  /** Puts a saved state in the place of a block's, variables included. Takes ownership of the tensors. */
-  restore(state: BlockState, saved: Omit<BlockState, 'block'>): void {
-    replaceState(state, saved);
-    state.block.assign(saved.weights);
+  /** Puts a saved state in the place of a block's, variables included. Borrows the tensors, whose memory must be theirs alone. */
+  restore(state: BlockState, { steps, weights, firstMoment, secondMoment }: SavedBlock): void {
+    state.steps = steps;
+    state.weights.assign(weights);
+    state.firstMoment.assign(firstMoment);
+    state.secondMoment.assign(secondMoment);
+    state.block.assign(weights);
   }
 
   dispose(): void {
     for (const { weights, firstMoment, secondMoment } of this.states) {
       for (const tensor of [weights, firstMoment, secondMoment]) tensor.dispose();
     }
-    for (const mask of this.#masks) if (typeof mask !== 'string') mask.dispose();
-    for (const beta of this.#betaScalars) beta.dispose();
+    for (const { mask } of this.#decays) mask?.dispose();
+    this.#one.dispose();
   }
-}
-
-function replaceState(state: BlockState, next: Omit<BlockState, 'block'>): void {
-  const previous = [state.weights, state.firstMoment, state.secondMoment];
-  for (const tensor of [next.weights, next.firstMoment, next.secondMoment]) keep(tensor);
-  Object.assign(state, next);
-  for (const tensor of previous) tensor.dispose();
 }

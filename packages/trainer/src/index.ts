@@ -1,8 +1,7 @@
 export { Trainer } from './trainer.ts';
 export type { RunOptions, TrainerOptions } from './trainer-options.ts';
 export { AdamW } from './adamw.ts';
-export type { AdamWOptions, BlockState, Update } from './adamw.ts';
-export { clipFactor, globalNorm } from './gradient-norm.ts';
+export type { AdamWOptions, BlockState, SavedBlock, Update } from './adamw.ts';
 export type { WeightAverageOptions } from './weight-average.ts';
 export { layOutBlocks, ParameterBlock } from './parameter-block.ts';
 export type { TrainableParameters } from './parameter-block.ts';

@@ -1,25 +1,14 @@
 import { describeValue, LatteFlowError, refuseArgument } from '@latte-flow/core';
+import { joinVector, splitVector } from '@latte-flow/ops';
 import type { ParameterValues } from '@latte-flow/runtime';
-import {
-  concat,
-  keep,
-  reshape,
-  slice,
-  tensor1d,
-  tidy,
-  Variable,
-  zeros,
-  type NamedTensorMap,
-  type Tensor,
-  type Tensor1D,
-} from '@tensorflow/tfjs-core';
+import { tensor1d, Variable, type NamedTensorMap, type Tensor, type Tensor1D } from '@tensorflow/tfjs-core';
 
 /** What can be trained: a `ParameterStore` uploaded with `trainable: true`, or a Map of variables. Constants in it stay as they are. */
 export interface TrainableParameters {
   entries(): Iterable<readonly [string, Tensor]>;
 }
 
-/** Flat vectors are padded to whole rows, so that their norm can be reduced row by row. */
+/** Flat vectors are padded to whole rows, so that their norm is reduced row by row without a copy. */
 export const ROW = 1024;
 
 interface Member {
@@ -37,7 +26,6 @@ export class ParameterBlock {
   readonly members: readonly Member[];
   /** Length of the flat vector. */
   readonly length: number;
-  readonly #padding: Tensor1D | undefined;
 
   constructor(name: string, variables: readonly (readonly [string, Variable])[]) {
     let offset = 0;
@@ -48,20 +36,14 @@ export class ParameterBlock {
       return member;
     });
     this.length = Math.ceil(offset / ROW) * ROW;
-    this.#padding = offset === this.length ? undefined : keep(zeros([this.length - offset]) as Tensor1D);
-  }
-
-  /** `[length]`, owned by the caller: one tensor a member, in their order, joined. */
-  #join(tensors: readonly Tensor[]): Tensor1D {
-    return tidy(() => {
-      const flat = tensors.map((tensor) => reshape(tensor, [tensor.size]));
-      return concat(this.#padding === undefined ? flat : [...flat, this.#padding]) as Tensor1D;
-    });
   }
 
   /** The members' current values, `[length]`. */
   weights(): Tensor1D {
-    return this.#join(this.members.map(({ variable }) => variable));
+    return joinVector(
+      this.members.map(({ variable }) => variable),
+      this.length,
+    );
   }
 
   /**
@@ -72,7 +54,7 @@ export class ParameterBlock {
   gradients(gradients: NamedTensorMap): Tensor1D | undefined {
     const found = this.members.map(({ variable }) => gradients[variable.name]);
     const absent = found.findIndex((gradient) => gradient === undefined);
-    if (absent === -1) return this.#join(found as Tensor[]);
+    if (absent === -1) return joinVector(found as Tensor[], this.length);
     const present = found.findIndex((gradient) => gradient !== undefined);
     if (present === -1) return undefined;
     const [missing, given] = [this.members[absent]!.name, this.members[present]!.name];
@@ -87,11 +69,10 @@ export class ParameterBlock {
 
   /** Writes a flat vector `[length]` to the variables. */
   assign(flat: Tensor1D): void {
-    tidy(() => {
-      for (const { variable, offset } of this.members) {
-        variable.assign(reshape(slice(flat, [offset], [variable.size]), variable.shape));
-      }
-    });
+    splitVector(
+      flat,
+      this.members.map(({ variable }) => variable),
+    );
   }
 
   /** A flat vector on the host as named values: views, not copies. */
@@ -106,10 +87,6 @@ export class ParameterBlock {
     const flat = new Float32Array(this.length);
     for (const { name, offset } of this.members) flat.set(valuesOf(name), offset);
     return tensor1d(flat);
-  }
-
-  dispose(): void {
-    this.#padding?.dispose();
   }
 }
 

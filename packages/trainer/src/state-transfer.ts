@@ -1,6 +1,6 @@
 import { LatteFlowError, type Shape } from '@latte-flow/core';
 import type { ParameterValues } from '@latte-flow/runtime';
-import type { Tensor1D } from '@tensorflow/tfjs-core';
+import { tidy, type Tensor1D } from '@tensorflow/tfjs-core';
 
 import type { AdamW, BlockState } from './adamw.ts';
 import type { ParameterBlock } from './parameter-block.ts';
@@ -60,14 +60,16 @@ export function restoreState({ optimizer, average }: Trained, saved: TrainingSta
   requireSameTraining(saved, { tensors: shapes, blocks: optimizer.states.map(({ block }) => block.name) });
   for (const state of optimizer.states) {
     const { block } = state;
-    const upload = (kind: StateKind) => block.upload((name) => saved.tensors.get(`${kind}.${name}`)!.values);
-    optimizer.restore(state, {
-      steps: saved.blockSteps[block.name]!,
-      weights: upload('weights'),
-      firstMoment: upload('first_moment'),
-      secondMoment: upload('second_moment'),
+    tidy(() => {
+      const upload = (kind: StateKind) => block.upload((name) => saved.tensors.get(`${kind}.${name}`)!.values);
+      optimizer.restore(state, {
+        steps: saved.blockSteps[block.name]!,
+        weights: upload('weights'),
+        firstMoment: upload('first_moment'),
+        secondMoment: upload('second_moment'),
+      });
+      average?.of(block).assign(upload('average'));
     });
-    average?.replace(block, upload('average'));
   }
 }
 

@@ -7,6 +7,7 @@ import {
   requireShape,
   throwIfAborted,
 } from '@latte-flow/core';
+import { gradientScale } from '@latte-flow/ops';
 import { requireAlive, type ParameterValues } from '@latte-flow/runtime';
 import {
   addN,
@@ -14,6 +15,7 @@ import {
   dispose,
   keep,
   mul,
+  scalar,
   tidy,
   variableGrads,
   add,
@@ -25,7 +27,6 @@ import {
 
 import { AdamW } from './adamw.ts';
 import { BatchStream, type BatchSource } from './batch-stream.ts';
-import { globalNorm, gradientFactor } from './gradient-norm.ts';
 import { LossReader } from './loss-reader.ts';
 import { layOutBlocks, type ParameterBlock } from './parameter-block.ts';
 import { downloadAverage, downloadState, restoreState, type Trained } from './state-transfer.ts';
@@ -167,9 +168,12 @@ export class Trainer<Batch = TensorContainer> implements Disposable {
     const microBatches = this.#microBatches;
     tidy(() => {
       const needsNorm = logged || limit !== undefined;
-      const norm = needsNorm ? (mul(globalNorm([...sums.values()]), 1 / microBatches) as Scalar) : undefined;
-      this.#optimizer.update(sums, { learningRate, factor: gradientFactor(norm, { limit, microBatches }) });
-      this.#average?.update(this.#optimizer.states, this.#step);
+      const { norm, factor } =
+        needsNorm && sums.size > 0
+          ? gradientScale([...sums.values()], { limit, batches: microBatches })
+          : { norm: undefined, factor: scalar(1 / microBatches) };
+      const average = this.#average && { of: this.#average, rate: this.#average.rate(this.#step) };
+      this.#optimizer.update(sums, { learningRate, factor, average });
       this.#step++;
       const loss =
         microBatches === 1 ? clone(microLosses[0]!) : (mul(addN([...microLosses]), 1 / microBatches) as Scalar);
@@ -249,7 +253,6 @@ export class Trainer<Batch = TensorContainer> implements Disposable {
     this.#disposed = true;
     this.#optimizer.dispose();
     this.#average?.dispose();
-    for (const block of this.#blocks) block.dispose();
   }
 
   [Symbol.dispose](): void {

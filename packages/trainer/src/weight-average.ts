@@ -1,5 +1,5 @@
 import { requireFinite } from '@latte-flow/core';
-import { add, clone, keep, mul, sub, tidy, type Tensor1D } from '@tensorflow/tfjs-core';
+import { add, tidy, variable, type Rank, type Variable } from '@tensorflow/tfjs-core';
 
 import type { BlockState } from './adamw.ts';
 import type { ParameterBlock } from './parameter-block.ts';
@@ -11,38 +11,29 @@ export interface WeightAverageOptions {
 
 /**
  * Exponential moving average of the weights, a flat vector a block: a <- a + (1 - decay) (w - a) after every step,
- * for blocks without a gradient too. Starts at the weights it is made with.
+ * for blocks without a gradient too, written in place by the optimiser's update. Starts at the weights it is made with.
  */
 export class WeightAverage {
-  readonly #averages: Map<ParameterBlock, Tensor1D>;
+  readonly #averages: ReadonlyMap<ParameterBlock, Variable<Rank.R1>>;
   readonly #decay: (step: number) => number;
 
   constructor(states: readonly BlockState[], { decay }: WeightAverageOptions) {
     if (typeof decay === 'number') requireFinite('Trainer', 'ema.decay', decay, { min: 0, max: 1 - Number.EPSILON });
     this.#decay = typeof decay === 'number' ? () => decay : decay;
-    this.#averages = new Map(states.map(({ block, weights }) => [block, keep(clone(weights))]));
+    this.#averages = new Map(
+      // A copy: memory that is written in place can't be the weights'.
+      states.map(({ block, weights }) => [block, tidy(() => variable(add(weights, 0), false))]),
+    );
   }
 
   /** `[length]`, borrowed. */
-  of(block: ParameterBlock): Tensor1D {
+  of(block: ParameterBlock): Variable<Rank.R1> {
     return this.#averages.get(block)!;
   }
 
-  update(states: readonly BlockState[], step: number): void {
-    const rate = 1 - this.#decay(step);
-    for (const { block, weights } of states) {
-      const average = this.of(block);
-      this.replace(
-        block,
-        tidy(() => add(average, mul(sub(weights, average), rate))),
-      );
-    }
-  }
-
-  /** Takes ownership of `average`, `[length]`. */
-  replace(block: ParameterBlock, average: Tensor1D): void {
-    this.of(block).dispose();
-    this.#averages.set(block, keep(average));
+  /** How far the average goes towards the weights at a step. */
+  rate(step: number): number {
+    return 1 - this.#decay(step);
   }
 
   dispose(): void {
