@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -37,7 +37,7 @@ async function checkoutCommit(): Promise<string | null> {
 async function dawnVersion(file: string | undefined): Promise<string | null> {
   if (file !== undefined) {
     const bytes = await readFile(file);
-    return `${file} sha256 ${createHash('sha256').update(bytes).digest('hex')}`;
+    return `${basename(file)} sha256 ${createHash('sha256').update(bytes).digest('hex')}`;
   }
   try {
     const { version } = createRequire(import.meta.url)('webgpu/package.json') as { version: string };
