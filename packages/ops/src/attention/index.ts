@@ -1,74 +1,14 @@
 import { LatteFlowError, requireShape } from '@latte-flow/core';
-import { add, concat, mul, reshape, softmax, tidy, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor } from '@tensorflow/tfjs-core';
 
-import { withGradient } from '../with-gradient.ts';
-import { attendGradient, gatedMapGradient, scaledScoresGradient, weightedValuesGradient } from './gradient.ts';
-import { attendPortable, gatedMapPortable, joinBlocks, scaledScores, splitBlocks, weightedValues } from './portable.ts';
-import type { Visibility } from './visibility.ts';
+import { kernelOr } from '../kernel/selection.ts';
+import { attentionComposed } from './composition.ts';
+import { attentionFused, isFusible } from './fused.ts';
+import type { AttentionInputs, AttentionResult } from './inputs.ts';
 
 export { attentionVisibility } from './visibility.ts';
 export type { Visibility, VisibilityOptions } from './visibility.ts';
-
-/** Where the carried map enters: before the softmax or after it. */
-export type ResidualForm = 'scores' | 'probabilities';
-
-export interface ResidualMap {
-  readonly form: ResidualForm;
-  /** `[B, H, N, N]`: the previous layer's map of the own block. Absent in the first layer of a group. */
-  readonly previous?: Tensor;
-  /** `[B, H]`: how much of it each head adds. Given with `previous`. */
-  readonly gate?: Tensor;
-}
-
-export interface AttentionInputs {
-  /** `[B, H, N, E]` float32; H is a multiple of G. All tensors are borrowed. */
-  readonly query: Tensor;
-  /** `[B, G, N, E]`: the own block, keys after RoPE. */
-  readonly key: Tensor;
-  /** `[B, G, N, E]`. */
-  readonly value: Tensor;
-  /** Keys and values that come before the own block: `[B, G, T, E]` each. */
-  readonly context?: { readonly key: Tensor; readonly value: Tensor };
-  /** Default: every query sees every key. */
-  readonly visibility?: Visibility;
-  /** Asks for the own block's map, and adds the previous one to it. */
-  readonly residual?: ResidualMap;
-}
-
-export interface AttentionResult {
-  /** `[B, H, N, E]`, owned by the caller. A query that sees no key gives 0 and no gradient. */
-  readonly output: Tensor;
-  /** `[B, H, N, N]`, with its own residual added; owned by the caller. Present if `residual` was given. */
-  readonly map?: Tensor;
-}
-
-function scoresOf(query: Tensor4D, key: Tensor4D): Tensor4D {
-  return withGradient(
-    [query, key],
-    (query_, key_) => scaledScores(query_, key_),
-    (dy, query_, key_) => scaledScoresGradient(dy, query_, key_),
-  );
-}
-
-function weigh(weights: Tensor4D, value: Tensor4D): Tensor4D {
-  return withGradient([weights, value], weightedValues, (dy, weights_, value_) =>
-    weightedValuesGradient(dy, weights_, value_),
-  );
-}
-
-function attend(scores: Tensor4D, value: Tensor4D): Tensor4D {
-  return withGradient([scores, value], (scores_, value_) => attendPortable(scores_, value_), attendGradient);
-}
-
-function addGated(map: Tensor4D, { previous, gate }: ResidualMap): Tensor4D {
-  if (previous === undefined || gate === undefined) return map;
-  const [batch, heads] = map.shape;
-  return withGradient(
-    [map, previous as Tensor4D, reshape(gate, [batch, heads, 1, 1]) as Tensor4D],
-    (map_, previous_, gate_) => gatedMapPortable(map_, previous_, gate_),
-    (dy, _map, previous_, gate_) => gatedMapGradient(dy, previous_, gate_),
-  );
-}
+export type { AttentionInputs, AttentionResult, ResidualForm, ResidualMap } from './inputs.ts';
 
 function requireInputs({ query, key, value, context, visibility, residual }: AttentionInputs): void {
   const { B, H, N, E } = requireShape('attention', 'query', query.shape, ['B', 'H', 'N', 'E']);
@@ -98,6 +38,10 @@ function requireInputs({ query, key, value, context, visibility, residual }: Att
   }
 }
 
+function tensorsOf({ query, key, context }: AttentionInputs): Tensor[] {
+  return context === undefined ? [query, key] : [query, key, context.key];
+}
+
 /**
  * Scaled dot-product attention of one block of queries over a context block and its own, with grouped heads and
  * LaTtE-Flow's carried map: A <- A + gate * previous on the own block, before (`scores`) or after (`probabilities`)
@@ -108,30 +52,9 @@ function requireInputs({ query, key, value, context, visibility, residual }: Att
  */
 export function attention(inputs: AttentionInputs): AttentionResult {
   requireInputs(inputs);
-  const { query, key, value, context, visibility, residual } = inputs;
-  const contextTokens = context?.key.shape[2] ?? 0;
-  return tidy(() => {
-    const keys = (context === undefined ? key : concat([context.key, key], 2)) as Tensor4D; // [B, G, T + N, E]
-    const values = (context === undefined ? value : concat([context.value, value], 2)) as Tensor4D;
-    const hide = (scores: Tensor4D): Tensor4D => (visibility === undefined ? scores : add(scores, visibility.bias));
-    const seen = (rows: Tensor4D): Tensor4D => (visibility?.seen === undefined ? rows : mul(rows, visibility.seen));
-    const scores = scoresOf(query as Tensor4D, keys); // [B, H, N, T + N]
-
-    let output: Tensor4D;
-    let map: Tensor4D | undefined;
-    if (residual === undefined) {
-      output = attend(hide(scores), values);
-    } else if (residual.form === 'scores') {
-      const [onContext, own] = splitBlocks(scores, contextTokens);
-      map = addGated(own, residual);
-      output = attend(hide(map === own ? scores : joinBlocks(onContext, map)), values);
-    } else {
-      const weights = seen(softmax(hide(scores)));
-      const [onContext, own] = splitBlocks(weights, contextTokens);
-      map = addGated(own, residual);
-      output = weigh(map === own ? weights : joinBlocks(onContext, map), values);
-    }
-    output = seen(output);
-    return map === undefined ? { output } : { output, map };
-  });
+  return kernelOr(
+    tensorsOf(inputs),
+    () => (isFusible(inputs) ? attentionFused(inputs) : attentionComposed(inputs)),
+    () => attentionComposed(inputs),
+  );
 }

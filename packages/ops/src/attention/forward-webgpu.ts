@@ -1,0 +1,278 @@
+import { programs, runProgram, spread, type OutputSpec } from '@latte-flow/runtime';
+import { tidy, type Tensor } from '@tensorflow/tfjs-core';
+
+import {
+  accumulate,
+  BUSY_WORKGROUPS,
+  chooseTile,
+  columnsOf,
+  each,
+  headsBuffer,
+  loadFunction,
+  products,
+  rowsOf,
+  stage,
+  stagedArray,
+  storeFunction,
+  storeRows,
+  sums,
+  tileConstants,
+  weightsArray,
+  type Tile,
+} from './tile.ts';
+import { blockSizes, keyBuffers, type AttentionBlocks, type BlockSizes } from './blocks.ts';
+
+/** What is compiled into a program. */
+interface Form {
+  readonly width: number;
+  readonly lanesX: number;
+  readonly rowsEach: number;
+  /** Context in buffers of its own; else it stands before the own block in the same. */
+  readonly hasContext: boolean;
+  readonly hasBias: boolean;
+  /** A query that sees nothing gives 0. */
+  readonly isBlindZero: boolean;
+  /** The own block's scores are written, with a gated map added or without. */
+  readonly map: 'none' | 'first' | 'carried';
+}
+
+/** Below it a score's row saw nothing but hidden keys. */
+export const BLIND = '-5e29';
+/** The log-sum-exp of a row that sees nothing: every weight made from it is 0. */
+const NOTHING = '1e38';
+
+/** WGSL: reads vector e of key or value j, of the context first. */
+export function blockLoad(name: string, hasContext: boolean): string {
+  const own = `load_${name}(batch * params.own_pitch + j - first_own, e)`;
+  if (!hasContext)
+    return `fn load_block_${name}(batch: u32, j: u32, e: u32) -> vec4f { let first_own = 0u; return ${own}; }`;
+  return /* wgsl */ `
+    fn load_block_${name}(batch: u32, j: u32, e: u32) -> vec4f {
+      let first_own = params.context;
+      if (j < first_own) { return load_context_${name}(batch * params.context + j, e); }
+      return ${own};
+    }`;
+}
+
+const forwardProgram = programs(
+  (
+    width: number,
+    lanesX: number,
+    rowsEach: number,
+    hasContext: boolean,
+    hasBias: boolean,
+    isBlindZero: boolean,
+    map: Form['map'],
+  ) => {
+    const tile: Tile = { width, lanesX, rowsEach };
+    const rows = (piece: (i: number) => string): string => each(rowsEach, piece);
+    const buffers = ['query', 'key', 'value', ...(hasContext ? ['context_key', 'context_value'] : [])];
+    const components = ['x', 'y', 'z', 'w'] as const;
+    const ownScore = (i: number, c: number, k: string): string => /* wgsl */ `
+      if (row_${i} < params.rows && column + ${c}u >= params.context && column + ${c}u < params.keys) {
+        let at = (first_row + row_${i}) * params.queries + column + ${c}u - params.context;
+        ${map === 'carried' ? `s_${i}.${k} += gate[(first_row + row_${i}) / params.queries] * previous[at];` : ''}
+        map[at] = s_${i}.${k};
+      }`;
+    return {
+      name: 'attention',
+      inputs: [
+        ...buffers.map((name) => headsBuffer(name, width)),
+        ...(hasBias ? ['bias: array<f32>'] : []),
+        ...(map === 'carried' ? ['previous: array<f32>', 'gate: array<f32>'] : []),
+      ],
+      outputs: [
+        headsBuffer('output', width),
+        'log_sum_exp: array<f32>',
+        ...(map === 'none' ? [] : ['map: array<f32>']),
+      ],
+      params: [
+        'rows: u32',
+        'queries: u32',
+        'context: u32',
+        'own_pitch: u32',
+        'keys: u32',
+        'groups: u32',
+        'bias_rows: u32',
+        'keys_each: u32',
+        'all_rows: u32',
+      ],
+      body: /* wgsl */ `
+        ${tileConstants(tile)}
+        ${stagedArray('staged', tile)}
+        ${weightsArray('weights', tile)}
+        var<workgroup> row_parts: array<f32, ROWS * LANES_X>;
+        ${buffers.map((name) => loadFunction(name, width)).join('\n')}
+        ${blockLoad('key', hasContext)}
+        ${blockLoad('value', hasContext)}
+        ${storeFunction('output', width)}
+
+        @compute @workgroup_size(128)
+        fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+          let x = lane % LANES_X;
+          let y = lane / LANES_X;
+          let batch = group.z; // of one key/value head: its query heads' rows lie one after another
+          let first_row = batch * params.rows;
+          ${rows((i) => `let row_${i} = group.x * ROWS + y + ${i}u * LANES_Y;`)}
+          ${rows((i) => `let query_${i} = first_row + min(row_${i}, params.rows - 1u);`)}
+          ${hasBias ? rows((i) => `let bias_${i} = (batch / params.groups * params.bias_rows + row_${i} % params.queries % params.bias_rows) * params.keys;`) : ''}
+          ${rows((i) => `var top_${i} = HIDDEN; var total_${i} = 0.0;`)}
+          ${sums(tile, 'sum')}
+          let last_key = min(params.keys, (group.y + 1u) * params.keys_each);
+          for (var start = group.y * params.keys_each; start < last_key; start += COLUMNS) {
+            ${stage([{ to: 'staged', load: 'load_block_key(batch, start + column, e)' }], 'last_key - start')}
+            workgroupBarrier();
+            ${products(tile, [{ name: 's', row: (i) => `load_query(query_${i}, e)`, staged: 'staged' }])}
+            let column = start + 4u * x;
+            ${rows(
+              (i) => `
+                s_${i} *= SCALE;
+                ${map === 'none' ? '' : components.map((k, c) => ownScore(i, c, k)).join('')}
+                ${components.map((k, c) => `s_${i}.${k} = select(HIDDEN, s_${i}.${k}${hasBias ? ` + bias[bias_${i} + column + ${c}u]` : ''}, column + ${c}u < last_key);`).join('\n')}
+                row_parts[(y + ${i}u * LANES_Y) * LANES_X + x] = max(max(s_${i}.x, s_${i}.y), max(s_${i}.z, s_${i}.w));`,
+            )}
+            workgroupBarrier(); // all maxima are there, and the keys are done with
+            ${stage([{ to: 'staged', load: 'load_block_value(batch, start + column, e)' }], 'last_key - start')}
+            ${rows(
+              (i) => `{
+                let at = (y + ${i}u * LANES_Y) * LANES_X;
+                var top = top_${i};
+                for (var part = 0u; part < LANES_X; part++) { top = max(top, row_parts[at + part]); }
+                let shrink = exp(top_${i} - top);
+                top_${i} = top;
+                let weight = exp(s_${i} - top);
+                total_${i} = total_${i} * shrink + (weight.x + weight.y + weight.z + weight.w);
+                ${each(Math.ceil(Math.ceil(width / 4) / lanesX), (f) => `sum_${i}_${f} *= shrink;`)}
+                weights[weight_at(y + ${i}u * LANES_Y, x)] = weight;
+              }`,
+            )}
+            workgroupBarrier();
+            ${accumulate(tile, [{ name: 'sum', weights: 'weights', staged: 'staged' }])}
+            workgroupBarrier();
+          }
+          ${rows((i) => `row_parts[(y + ${i}u * LANES_Y) * LANES_X + x] = total_${i};`)}
+          workgroupBarrier();
+          ${rows(
+            (i) => `
+              total_${i} = 0.0;
+              for (var part = 0u; part < LANES_X; part++) { total_${i} += row_parts[(y + ${i}u * LANES_Y) * LANES_X + part]; }
+              var scale_${i} = 1.0 / total_${i};
+              var log_${i} = top_${i} + log(total_${i});
+              ${isBlindZero ? `if (top_${i} < ${BLIND}) { scale_${i} = 0.0; log_${i} = ${NOTHING}; }` : ''}
+              let to_${i} = group.y * params.all_rows + first_row + row_${i};
+              if (x == 0u && row_${i} < params.rows) { log_sum_exp[to_${i}] = log_${i}; }`,
+          )}
+          ${storeRows(tile, { count: 'params.rows', store: (i, f) => `store_output(to_${i}, x + ${f}u * LANES_X, sum_${i}_${f} * scale_${i});` })}
+        }`,
+    };
+  },
+);
+
+const combineProgram = programs((isBlindZero: boolean) => ({
+  name: 'attentionParts',
+  inputs: ['parts: array<f32>', 'logs: array<f32>'],
+  outputs: ['output: array<f32>', 'log_sum_exp: array<f32>'],
+  params: ['rows: u32', 'width: u32', 'parts: u32'],
+  body: /* wgsl */ `
+    @compute @workgroup_size(64)
+    fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+      let row = group.x + group.y * groups.x;
+      if (row >= params.rows) { return; }
+      var top = -1e38;
+      for (var part = 0u; part < params.parts; part++) { top = max(top, logs[part * params.rows + row]); }
+      var total = 0.0;
+      for (var part = 0u; part < params.parts; part++) { total += exp(logs[part * params.rows + row] - top); }
+      let is_blind = ${isBlindZero ? `top < ${BLIND}` : 'false'};
+      if (lane == 0u) { log_sum_exp[row] = select(top + log(total), ${NOTHING}, is_blind); }
+      for (var e = lane; e < params.width; e += 64u) {
+        var sum = 0.0;
+        for (var part = 0u; part < params.parts; part++) {
+          sum += exp(logs[part * params.rows + row] - top) * parts[(part * params.rows + row) * params.width + e];
+        }
+        output[row * params.width + e] = select(sum / total, 0.0, is_blind);
+      }
+    }`,
+}));
+
+interface ForwardResult {
+  /** [B, H, N, E] */
+  readonly output: Tensor;
+  /** [B, H, N]: of the visible scores of each row; huge where it sees nothing. */
+  readonly logSumExp: Tensor;
+  /** [B, H, N, N], if asked for. */
+  readonly map?: Tensor;
+}
+
+/** The tile of a forward pass; undefined for heads that are too wide for the device. */
+export function forwardTile({ width, rows, batches }: BlockSizes): Tile | undefined {
+  return chooseTile({ width, rows, batches, staged: 1, weights: 1, sums: 1 });
+}
+
+/** In how many parts the keys are cut, where rows alone would leave the device idle. */
+function partsOf(sizes: BlockSizes, tile: Tile): { parts: number; keysEach: number } {
+  const tiles = Math.ceil(sizes.keys / columnsOf(tile));
+  const workgroups = Math.ceil(sizes.rows / rowsOf(tile)) * sizes.batches;
+  const wanted = Math.max(1, Math.min(Math.ceil(tiles / 2), Math.floor(BUSY_WORKGROUPS / workgroups)));
+  const keysEach = Math.ceil(tiles / wanted) * columnsOf(tile);
+  return { parts: Math.ceil(sizes.keys / keysEach), keysEach };
+}
+
+/**
+ * softmax(query keys^T / sqrt(E) + bias) values, without ever holding the scores: tiles of keys go through workgroup
+ * memory, and each row keeps the maximum and the total so far.
+ *
+ * @param residual asks for the own block's scores, to which it adds a gated map if it has one
+ * @see Milakov and Gimelshein, arXiv 1805.02867; Dao et al., arXiv 2205.14135
+ */
+export function attentionWebGPU(
+  blocks: AttentionBlocks,
+  residual?: { readonly previous?: Tensor; readonly gate?: Tensor },
+): ForwardResult {
+  const { query, visibility } = blocks;
+  const sizes = blockSizes(blocks);
+  const { batches, groups, rows, queries, contextTokens, keys, width } = sizes;
+  const tile = forwardTile(sizes)!;
+  const { parts, keysEach } = partsOf(sizes, tile);
+  const map = residual === undefined ? 'none' : residual.previous === undefined ? 'first' : 'carried';
+  const carried = map === 'carried' ? [residual!.previous!, residual!.gate!] : [];
+  const bias = visibility === undefined ? [] : [visibility.bias];
+  const isBlindZero = visibility?.seen !== undefined;
+  return tidy(() => {
+    const others = 3 + bias.length + carried.length + (map === 'none' ? 0 : 1); // query, output, log-sum-exp
+    const { tensors, hasContext, ownPitch } = keyBuffers(blocks, others);
+    const each: readonly number[] = parts === 1 ? [] : [parts];
+    const outputs: OutputSpec[] = [
+      { shape: [...each, ...query.shape] },
+      { shape: [...each, ...query.shape.slice(0, 3)] },
+    ];
+    if (map !== 'none') outputs.push({ shape: [...query.shape.slice(0, 3), queries] });
+    const results = runProgram(
+      forwardProgram(width, tile.lanesX, tile.rowsEach, hasContext, bias.length > 0, isBlindZero && parts === 1, map),
+      {
+        inputs: [query, ...tensors, ...bias, ...carried],
+        outputs,
+        params: [
+          rows,
+          queries,
+          contextTokens,
+          ownPitch,
+          keys,
+          groups,
+          visibility?.bias.shape[2] ?? 1,
+          keysEach,
+          batches * rows,
+        ],
+        workgroups: [Math.ceil(rows / rowsOf(tile)), parts, batches],
+      },
+    );
+    const written = { map: results[2] };
+    if (parts === 1) return { output: results[0]!, logSumExp: results[1]!, ...(written.map && written) };
+    const [output, logSumExp] = runProgram(combineProgram(isBlindZero), {
+      inputs: [results[0]!, results[1]!],
+      outputs: [{ shape: query.shape }, { shape: query.shape.slice(0, 3) }],
+      params: [batches * rows, width, parts],
+      workgroups: spread(batches * rows),
+    });
+    return { output: output!, logSumExp: logSumExp!, ...(written.map && written) };
+  }) as ForwardResult;
+}

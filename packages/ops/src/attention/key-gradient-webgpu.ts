@@ -1,0 +1,144 @@
+import { programs, runProgram } from '@latte-flow/runtime';
+import type { Tensor } from '@tensorflow/tfjs-core';
+
+import { blockSizes, type AttentionBlocks, type BlockSizes } from './blocks.ts';
+import type { BackwardRows } from './query-gradient-webgpu.ts';
+import {
+  accumulate,
+  chooseTile,
+  each,
+  headsBuffer,
+  loadFunction,
+  products,
+  rowsOf,
+  stage,
+  stagedArray,
+  storeFunction,
+  storeRows,
+  sums,
+  tileConstants,
+  weightsArray,
+  type Tile,
+} from './tile.ts';
+
+/** Keys are the rows here, and the queries of all heads of their group the columns. */
+const keyGradientProgram = programs((width: number, lanesX: number, rowsEach: number, hasBias: boolean) => {
+  const tile: Tile = { width, lanesX, rowsEach };
+  const rows = (piece: (i: number) => string): string => each(rowsEach, piece);
+  const buffers = ['query', 'dy', 'key', 'value'];
+  const components = ['x', 'y', 'z', 'w'] as const;
+  return {
+    name: 'attentionKeyGradient',
+    inputs: [
+      ...buffers.map((name) => headsBuffer(name, width)),
+      'statistics: array<vec2f>',
+      ...(hasBias ? ['bias: array<f32>'] : []),
+    ],
+    outputs: [headsBuffer('dkey', width), headsBuffer('dvalue', width)],
+    params: ['rows: u32', 'queries: u32', 'block: u32', 'first_key: u32', 'keys: u32', 'groups: u32', 'bias_rows: u32'],
+    body: /* wgsl */ `
+      ${tileConstants(tile)}
+      ${stagedArray('staged_queries', tile)}
+      ${stagedArray('staged_dys', tile)}
+      ${weightsArray('weights', tile)}
+      ${weightsArray('dscores', tile)}
+      ${buffers.map((name) => loadFunction(name, width)).join('\n')}
+      ${storeFunction('dkey', width)}
+      ${storeFunction('dvalue', width)}
+
+      @compute @workgroup_size(128)
+      fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+        let x = lane % LANES_X;
+        let y = lane / LANES_X;
+        let batch = group.z;
+        let first_query = batch * params.rows;
+        ${rows((i) => `let row_${i} = group.x * ROWS + y + ${i}u * LANES_Y;`)}
+        ${rows((i) => `let key_${i} = batch * params.block + min(row_${i}, params.block - 1u);`)}
+        ${sums(tile, 'dk')}
+        ${sums(tile, 'dv')}
+        for (var start = 0u; start < params.rows; start += COLUMNS) {
+          ${stage(
+            [
+              { to: 'staged_queries', load: 'load_query(first_query + start + column, e)' },
+              { to: 'staged_dys', load: 'load_dy(first_query + start + column, e)' },
+            ],
+            'params.rows - start',
+          )}
+          workgroupBarrier();
+          ${products(tile, [
+            { name: 's', row: (i) => `load_key(key_${i}, e)`, staged: 'staged_queries' },
+            { name: 'dw', row: (i) => `load_value(key_${i}, e)`, staged: 'staged_dys' },
+          ])}
+          let column = start + 4u * x;
+          var logs = vec4f();
+          var deltas = vec4f();
+          ${components.map((k, c) => `{ let of_row = statistics[first_query + min(column + ${c}u, params.rows - 1u)]; logs.${k} = of_row.x; deltas.${k} = of_row.y; }`).join('\n')}
+          ${rows(
+            (i) => `{
+              s_${i} *= SCALE;
+              ${
+                hasBias
+                  ? components
+                      .map(
+                        (k, c) =>
+                          `s_${i}.${k} += bias[(batch / params.groups * params.bias_rows + (column + ${c}u) % params.queries % params.bias_rows) * params.keys + params.first_key + row_${i}];`,
+                      )
+                      .join('\n')
+                  : ''
+              }
+              let present = vec4u(column, column + 1u, column + 2u, column + 3u) < vec4u(params.rows);
+              let weight = exp(select(vec4f(HIDDEN), s_${i} - logs, present));
+              weights[weight_at(y + ${i}u * LANES_Y, x)] = weight;
+              dscores[weight_at(y + ${i}u * LANES_Y, x)] = weight * (dw_${i} - deltas);
+            }`,
+          )}
+          workgroupBarrier();
+          ${accumulate(tile, [
+            { name: 'dk', weights: 'dscores', staged: 'staged_queries' },
+            { name: 'dv', weights: 'weights', staged: 'staged_dys' },
+          ])}
+          workgroupBarrier();
+        }
+        ${storeRows(tile, {
+          count: 'params.block',
+          store: (i, f) => `
+            store_dkey(key_${i}, x + ${f}u * LANES_X, dk_${i}_${f} * SCALE);
+            store_dvalue(key_${i}, x + ${f}u * LANES_X, dv_${i}_${f});`,
+        })}
+      }`,
+  };
+});
+
+export function keyGradientTile({ width, batches, queries }: BlockSizes): Tile | undefined {
+  return chooseTile({ width, rows: queries, batches, staged: 2, weights: 2, sums: 2 });
+}
+
+/** [dkey, dvalue] of the context or of the own block, from the queries of all heads of a group tile by tile. */
+export function keyGradientWebGPU(
+  blocks: AttentionBlocks,
+  { dy, statistics }: BackwardRows,
+  block: 'context' | 'own',
+): [Tensor, Tensor] {
+  const { query, visibility } = blocks;
+  const sizes = blockSizes(blocks);
+  const isOwn = block === 'own';
+  const [key, value] = isOwn ? [blocks.key, blocks.value] : [blocks.contextKey!, blocks.contextValue!];
+  const length = key.shape[2]!;
+  const tile = keyGradientTile({ ...sizes, queries: length })!;
+  const bias = visibility === undefined ? [] : [visibility.bias];
+  const [dKey, dValue] = runProgram(keyGradientProgram(sizes.width, tile.lanesX, tile.rowsEach, bias.length > 0), {
+    inputs: [query, dy, key, value, statistics, ...bias],
+    outputs: [{ shape: key.shape }, { shape: value.shape }],
+    params: [
+      sizes.rows,
+      sizes.queries,
+      length,
+      isOwn ? sizes.contextTokens : 0,
+      sizes.keys,
+      sizes.groups,
+      visibility?.bias.shape[2] ?? 1,
+    ],
+    workgroups: [Math.ceil(length / rowsOf(tile)), 1, sizes.batches],
+  });
+  return [dKey!, dValue!];
+}
