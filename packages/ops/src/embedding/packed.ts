@@ -15,21 +15,22 @@ import { kernelOr } from '../kernel/selection.ts';
 const LANES = 64;
 
 const program = programs((format: PackedFormat) => {
-  const { inputs, body } = packedReader(format);
+  const { inputs, read, unpack } = packedReader(format);
   return {
     name: 'embedPacked',
     inputs: ['ids: array<i32>', ...inputs],
     outputs: ['y: array<f32>'],
     params: ['rows: u32', 'columns: u32', 'weight_words: u32'],
     body: /* wgsl */ `
-      ${body}
+      ${read}
+      ${unpack}
       @compute @workgroup_size(${LANES})
       fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
         let row = group.x + group.y * groups.x;
         if (row >= params.rows) { return; }
         let place = u32(ids[row]);
         for (var column = lane * 4u; column < params.columns; column += ${LANES * 4}u) {
-          let values = weight_at4(place, column / 4u);
+          let values = unpack_quad(read_quad(place, column / 4u));
           for (var i = 0u; i < min(4u, params.columns - column); i++) { y[row * params.columns + column + i] = values[i]; }
         }
       }`,

@@ -1,3 +1,4 @@
+import { dequantise, isPacked, type Weight } from '@latte-flow/runtime';
 import {
   add,
   concat,
@@ -14,7 +15,7 @@ import {
   type Tensor4D,
 } from '@tensorflow/tfjs-core';
 
-import { currentPrecision, type Precision } from '../kernel/precision.ts';
+import { precisionOf, type Precision } from '../kernel/precision.ts';
 import { kernelOr } from '../kernel/selection.ts';
 import { productWebGPU } from './webgpu.ts';
 
@@ -25,7 +26,7 @@ export interface ProductOptions {
 }
 
 export interface SingleProductOptions extends ProductOptions {
-  /** Of the operands. Default: the current one. */
+  /** Of the operands. Default: that of the weight. */
   readonly precision?: Precision;
   /** `[N]`, added to every row. */
   readonly bias?: Tensor1D;
@@ -46,15 +47,15 @@ function oriented<T extends Tensor>(x: T, swap: boolean): T {
   return transpose(x, [...order.slice(0, -2), x.rank - 1, x.rank - 2]);
 }
 
-/** One 2-D product: a b + bias + residual. */
-export function product(a: Tensor2D, b: Tensor2D, options: SingleProductOptions = {}): Tensor2D {
-  const { transposeA = false, transposeB = false, precision = currentPrecision(), bias, residual } = options;
+/** One 2-D product: a b + bias + residual. `b` may be packed. */
+export function product(a: Tensor2D, b: Weight, options: SingleProductOptions = {}): Tensor2D {
+  const { transposeA = false, transposeB = false, precision = precisionOf(b), bias, residual } = options;
   return kernelOr(
-    [a, b],
+    isPacked(b) ? [a] : [a, b],
     (features) => productWebGPU(a, b, { transposeA, transposeB, precision, bias, residual }, features),
     () =>
       tidy(() => {
-        let y = productPortable(a, b, { transposeA, transposeB });
+        let y = productPortable(a, (isPacked(b) ? dequantise(b) : b) as Tensor2D, { transposeA, transposeB });
         if (bias !== undefined) y = add(y, bias);
         return residual === undefined ? y : add(y, residual);
       }),

@@ -1,5 +1,6 @@
 import { programs } from '@latte-flow/runtime';
 
+import { operandReader, type OperandLayout, type OperandReader } from './operand.ts';
 import { lanesOf } from './tiling.ts';
 
 /** What is added to the sums before they are written. */
@@ -11,25 +12,6 @@ export interface Epilogue {
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 const lines = (parts: readonly string[]): string => parts.join('\n');
 
-/** 4 elements of an operand along its contiguous axis, 0 beyond its edges. `outer` and `inner` are the sizes of its axes. */
-function reader(name: string, vector: boolean, { outer, inner }: { outer: string; inner: string }): string {
-  return vector
-    ? /* wgsl */ `
-    fn read_${name}(row: u32, column: u32) -> vec4f {
-      if (row >= ${outer} || column >= ${inner}) { return vec4f(); }
-      return ${name}[(row * ${inner} + column) / 4u];
-    }`
-    : /* wgsl */ `
-    fn read_${name}(row: u32, column: u32) -> vec4f {
-      var values = vec4f();
-      if (row >= ${outer}) { return values; }
-      for (var i = 0u; i < 4u; i++) {
-        if (column + i < ${inner}) { values[i] = ${name}[row * ${inner} + column + i]; }
-      }
-      return values;
-    }`;
-}
-
 interface Operand {
   readonly name: 'a' | 'b';
   /** Extent of the tile along the result's axis. */
@@ -38,11 +20,12 @@ interface Operand {
   readonly innerContiguous: boolean;
   /** Where the workgroup's tile starts along the result's axis. */
   readonly origin: string;
+  readonly reader: OperandReader;
 }
 
 /** Every lane's share of a tile: read into registers, then put into workgroup memory as [depth][extent]. */
 function staging(
-  { name, extent, innerContiguous, origin }: Operand,
+  { name, extent, innerContiguous, origin, reader }: Operand,
   { depth, lanes }: { depth: number; lanes: number },
 ) {
   const vectors = (extent * depth) / 4;
@@ -63,21 +46,20 @@ function staging(
       `next_${name}${i} = read_${name}(${innerContiguous ? `${outer}, ${inner}` : `${inner}, ${outer}`});`,
     );
   };
+  const put = (i: number): string =>
+    innerContiguous
+      ? lines(
+          range(4).map(
+            (j) =>
+              `tile_${name}[(inner_${name}${i} + ${j}u) * ${stride}u + outer_${name}${i} / 4u][outer_${name}${i} % 4u] = value_${name}${i}[${j}];`,
+          ),
+        )
+      : `tile_${name}[inner_${name}${i} * ${stride}u + outer_${name}${i} / 4u] = value_${name}${i};`;
   const store = (i: number): string =>
-    guard(
-      i,
-      innerContiguous
-        ? lines(
-            range(4).map(
-              (j) =>
-                `tile_${name}[(inner_${name}${i} + ${j}u) * ${stride}u + outer_${name}${i} / 4u][outer_${name}${i} % 4u] = next_${name}${i}[${j}];`,
-            ),
-          )
-        : `tile_${name}[inner_${name}${i} * ${stride}u + outer_${name}${i} / 4u] = next_${name}${i};`,
-    );
+    guard(i, `let value_${name}${i} = ${reader.value(`next_${name}${i}`)}; ${put(i)}`);
   return {
     memory: `var<workgroup> tile_${name}: array<vec4f, ${depth * stride}>;`,
-    places: lines(range(perLane).map((i) => `${place(i)} var next_${name}${i}: vec4f;`)),
+    places: lines(range(perLane).map((i) => `${place(i)} var next_${name}${i}: ${reader.type};`)),
     read: lines(range(perLane).map(read)),
     store: lines(range(perLane).map(store)),
     stride,
@@ -98,8 +80,8 @@ export const tiledProduct = programs(
     perLaneColumns: number,
     transposeA: boolean,
     transposeB: boolean,
-    vectorA: boolean,
-    vectorB: boolean,
+    layoutA: OperandLayout,
+    layoutB: OperandLayout,
     vectorC: boolean,
     bias: boolean,
     residual: boolean,
@@ -107,9 +89,22 @@ export const tiledProduct = programs(
     const lanes = lanesOf({ rows, columns, depth, perLaneRows, perLaneColumns });
     const across = columns / perLaneColumns;
     const [rowChunks, columnChunks] = [perLaneRows / 4, perLaneColumns / 4];
-    const a = staging({ name: 'a', extent: rows, innerContiguous: !transposeA, origin: 'row_start' }, { depth, lanes });
+    const readerA = operandReader(
+      'a',
+      layoutA,
+      transposeA ? { outer: 'params.k', inner: 'params.m' } : { outer: 'params.m', inner: 'params.k' },
+    );
+    const readerB = operandReader(
+      'b',
+      layoutB,
+      transposeB ? { outer: 'params.n', inner: 'params.k' } : { outer: 'params.k', inner: 'params.n' },
+    );
+    const a = staging(
+      { name: 'a', extent: rows, innerContiguous: !transposeA, origin: 'row_start', reader: readerA },
+      { depth, lanes },
+    );
     const b = staging(
-      { name: 'b', extent: columns, innerContiguous: transposeB, origin: 'column_start' },
+      { name: 'b', extent: columns, innerContiguous: transposeB, origin: 'column_start', reader: readerB },
       { depth, lanes },
     );
     const rowOf = (i: number): string =>
@@ -119,16 +114,16 @@ export const tiledProduct = programs(
     return {
       name: 'product',
       inputs: [
-        `a: ${type(vectorA)}`,
-        `b: ${type(vectorB)}`,
+        ...readerA.inputs,
+        ...readerB.inputs,
         ...(bias ? [`bias: ${type(vectorC)}`] : []),
         ...(residual ? [`residual: ${type(vectorC)}`] : []),
       ],
       outputs: [`c: ${type(vectorC)}`],
-      params: ['m: u32', 'n: u32', 'k: u32', 'piece: u32'],
+      params: ['m: u32', 'n: u32', 'k: u32', 'piece: u32', ...readerB.params],
       body: /* wgsl */ `
-        ${reader('a', vectorA, transposeA ? { outer: 'params.k', inner: 'params.m' } : { outer: 'params.m', inner: 'params.k' })}
-        ${reader('b', vectorB, transposeB ? { outer: 'params.n', inner: 'params.k' } : { outer: 'params.k', inner: 'params.n' })}
+        ${readerA.body}
+        ${readerB.body}
         ${a.memory}
         ${b.memory}
         ${writer(vectorC, { bias, residual })}

@@ -58,7 +58,7 @@ export function lanesOf({ rows, columns, perLaneRows, perLaneColumns }: Omit<Til
   return (rows / perLaneRows) * (columns / perLaneColumns);
 }
 
-/** Bytes of workgroup memory. */
+/** Bytes of workgroup memory, for matrix units of at most 16 x 16. */
 export function workgroupMemory(tiling: Tiling | MatrixTiling): number {
   const { rows, columns, depth } = tiling;
   if (tiling.kind === 'tiled') return 4 * depth * (rows + columns + 8);

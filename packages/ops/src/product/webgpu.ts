@@ -1,10 +1,13 @@
-import { runProgram, spread, webgpuDevice } from '@latte-flow/runtime';
+import { isPacked, packedParts, runProgram, spread, webgpuDevice, type Weight } from '@latte-flow/runtime';
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 
 import type { KernelFeatures } from '../kernel/selection.ts';
 import type { Precision } from '../kernel/precision.ts';
 import { fewRowsProduct, MAX_FEW_ROWS } from './few-rows.ts';
-import { matrixProduct } from './matrix-cores.ts';
+import { fewRowsPackedProduct } from './few-rows-packed.ts';
+import { matrixProduct } from './matrix.ts';
+import { matrixUnit } from './matrix-unit.ts';
+import { layoutOf } from './operand.ts';
 import { chooseCut, type ProductCut, type ProductSize } from './tiling.ts';
 import { ELEMENTS_PER_PIECE_GROUP, sumPieces } from './sum-pieces.ts';
 import { tiledProduct } from './tiled.ts';
@@ -22,27 +25,40 @@ export interface ProductTask {
 const isVector = (size: number): boolean => size % 4 === 0;
 
 /** Sizes [M, K] x [K, N] of two operands as they lie. */
-export function productSize(a: Tensor2D, b: Tensor2D, { transposeA, transposeB }: ProductTask): ProductSize {
+export function productSize(a: Tensor2D, b: Weight, { transposeA, transposeB }: ProductTask): ProductSize {
   const [m, k] = transposeA ? [a.shape[1], a.shape[0]] : a.shape;
-  return { m: m!, n: b.shape[transposeB ? 0 : 1], k: k! };
+  return { m: m!, n: b.shape[transposeB ? 0 : 1]!, k: k! };
 }
 
 /** a b, a and b as they lie or transposed -> [M, N]. */
-export function productWebGPU(a: Tensor2D, b: Tensor2D, task: ProductTask, features: KernelFeatures): Tensor2D {
+export function productWebGPU(a: Tensor2D, b: Weight, task: ProductTask, features: KernelFeatures): Tensor2D {
   const size = productSize(a, b, task);
   const isFewRows = size.m <= MAX_FEW_ROWS && !task.transposeA && task.transposeB && isVector(size.k);
   if (isFewRows) return runFewRows(a, b, { task, size, subgroups: features.subgroups });
-  const usesMatrixCores = task.precision === 'float16' && canUseMatrixCores(size, task, features);
+  const usesMatrixCores = task.precision === 'float16' && canUseMatrixCores(b, { task, size, features });
   return runCut(a, b, { task, size, cut: chooseCut(size, webgpuDevice()!, usesMatrixCores) });
 }
 
-function canUseMatrixCores({ m, n, k }: ProductSize, task: ProductTask, features: KernelFeatures): boolean {
+function canUseMatrixCores(
+  b: Weight,
+  { task, size: { m, n, k }, features }: Work & { features: KernelFeatures },
+): boolean {
   if (!features.subgroupMatrix || !features.f16 || !features.subgroups) return false;
-  return isVector(task.transposeA ? m : k) && isVector(task.transposeB ? k : n);
+  if (matrixUnit(webgpuDevice()!) === undefined) return false;
+  return isVector(task.transposeA ? m : k) && (isPacked(b) || isVector(task.transposeB ? k : n));
+}
+
+function unitArguments(): [number, number, number, number] {
+  const { rows, columns, depth, subgroupSize } = matrixUnit(webgpuDevice()!)!;
+  return [rows, columns, depth, subgroupSize];
 }
 
 function addends({ bias, residual }: ProductTask): Tensor[] {
   return [bias, residual].filter((tensor) => tensor !== undefined);
+}
+
+function operandParts(operand: Weight): Tensor[] {
+  return isPacked(operand) ? packedParts(operand) : [operand];
 }
 
 interface Work {
@@ -50,10 +66,14 @@ interface Work {
   readonly size: ProductSize;
 }
 
-function runFewRows(a: Tensor, b: Tensor, { task, size, subgroups }: Work & { subgroups: boolean }): Tensor2D {
+function runFewRows(a: Tensor, b: Weight, { task, size, subgroups }: Work & { subgroups: boolean }): Tensor2D {
   const { m, n, k } = size;
-  const [c] = runProgram(fewRowsProduct(m, task.bias !== undefined, task.residual !== undefined, subgroups), {
-    inputs: [a, b, ...addends(task)],
+  const [bias, residual] = [task.bias !== undefined, task.residual !== undefined];
+  const program = isPacked(b)
+    ? fewRowsPackedProduct(b.format, m, bias, residual, subgroups)
+    : fewRowsProduct(m, bias, residual, subgroups);
+  const [c] = runProgram(program, {
+    inputs: [a, ...operandParts(b), ...addends(task)],
     outputs: [{ shape: [m, n] }],
     params: [n, k],
     workgroups: spread(n),
@@ -62,10 +82,11 @@ function runFewRows(a: Tensor, b: Tensor, { task, size, subgroups }: Work & { su
 }
 
 /** The product by one way of cutting it. */
-export function runCut(a: Tensor, b: Tensor, { task, size, cut }: Work & { cut: ProductCut }): Tensor2D {
+export function runCut(a: Tensor, b: Weight, { task, size, cut }: Work & { cut: ProductCut }): Tensor2D {
   const { transposeA, transposeB } = task;
   const { m, n, k } = size;
   const { rows, columns, depth, pieces } = cut;
+  const layoutB = layoutOf(b, transposeB ? k : n);
   const isCut = pieces > 1;
   const piece = isCut ? Math.ceil(k / pieces / depth) * depth : Math.ceil(k / depth) * depth;
   const count = Math.max(1, Math.ceil(k / piece));
@@ -73,6 +94,7 @@ export function runCut(a: Tensor, b: Tensor, { task, size, cut }: Work & { cut: 
   const program =
     cut.kind === 'matrix'
       ? matrixProduct(
+          ...unitArguments(),
           rows,
           columns,
           depth,
@@ -80,6 +102,7 @@ export function runCut(a: Tensor, b: Tensor, { task, size, cut }: Work & { cut: 
           cut.subgroupColumns,
           transposeA,
           transposeB,
+          layoutB,
           isVector(n),
           bias,
           residual,
@@ -92,16 +115,16 @@ export function runCut(a: Tensor, b: Tensor, { task, size, cut }: Work & { cut: 
           cut.perLaneColumns,
           transposeA,
           transposeB,
-          isVector(transposeA ? m : k),
-          isVector(transposeB ? k : n),
+          layoutOf(a, transposeA ? m : k),
+          layoutB,
           isVector(n),
           bias,
           residual,
         );
   const [c] = runProgram(program, {
-    inputs: [a, b, ...(isCut ? [] : addends(task))],
+    inputs: [a, ...operandParts(b), ...(isCut ? [] : addends(task))],
     outputs: [{ shape: isCut ? [count, m, n] : [m, n] }],
-    params: [m, n, k, piece],
+    params: [m, n, k, piece, ...(isPacked(b) ? [b.codes.shape[1]] : [])],
     workgroups: [Math.ceil(n / columns), Math.ceil(m / rows), count],
   });
   if (!isCut) return c as Tensor2D;

@@ -8,14 +8,15 @@ import { matrixOf, packedParts, type PackedFormat, type PackedWeight } from './p
 const LANES = 256;
 
 const program = programs((format: PackedFormat) => {
-  const { inputs, body } = packedReader(format);
+  const { inputs, read, unpack } = packedReader(format);
   return {
     name: 'dequantise',
     inputs,
     outputs: ['y: array<f32>'],
     params: ['rows: u32', 'columns: u32', 'weight_words: u32'],
     body: /* wgsl */ `
-      ${body}
+      ${read}
+      ${unpack}
       @compute @workgroup_size(${LANES})
       fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
         let quads = (params.columns + 3u) / 4u;
@@ -23,7 +24,7 @@ const program = programs((format: PackedFormat) => {
         let row = at / quads;
         if (row >= params.rows) { return; }
         let quad = at % quads;
-        let values = weight_at4(row, quad);
+        let values = unpack_quad(read_quad(row, quad));
         for (var i = 0u; i < min(4u, params.columns - 4u * quad); i++) {
           y[row * params.columns + 4u * quad + i] = values[i];
         }
