@@ -1,4 +1,4 @@
-import { gatedAdd, linear, modulate, rmsNorm, swiglu } from '@latte-flow/ops';
+import { gatedRmsNormAdd, linear, modulatedRmsNorm, rmsNorm, swiglu } from '@latte-flow/ops';
 import { residualAttention, type ResidualAttentionInputs } from '@latte-flow/residual-attention';
 import type { ParameterScope } from '@latte-flow/runtime';
 import { split, tidy, type Tensor } from '@tensorflow/tfjs-core';
@@ -14,9 +14,9 @@ export interface LayerResult {
 }
 
 function feedForward(x: Tensor, parameters: ParameterScope): Tensor {
-  const gate = linear(x, parameters.get('gate_proj.weight'));
-  const up = linear(x, parameters.get('up_proj.weight'));
-  return linear(swiglu(gate, up), parameters.get('down_proj.weight'));
+  const gate = linear(x, parameters.weight('gate_proj.weight'));
+  const up = linear(x, parameters.weight('up_proj.weight'));
+  return linear(swiglu(gate, up), parameters.weight('down_proj.weight'));
 }
 
 /**
@@ -32,18 +32,20 @@ export function generationLayer(
   config: LatteFlowConfig,
 ): LayerResult {
   const { x, condition } = inputs;
-  const norm = (value: Tensor, name: string) => rmsNorm(value, parameters.get(`${name}.weight`), config.rmsNormEps);
+  const weight = (name: string): Tensor => parameters.get(`${name}.weight`);
+  const eps = config.rmsNormEps;
   return tidy(() => {
-    const modulation = linear(condition, parameters.get('modulation.weight'), parameters.get('modulation.bias'));
+    const modulation = linear(condition, parameters.weight('modulation.weight'), parameters.get('modulation.bias'));
     const [attentionScale, mlpScale, mlpShift, mlpOut] = split(modulation, 4, 1) as [Tensor, Tensor, Tensor, Tensor];
     const { output, map } = residualAttention(
-      { ...inputs, x: norm(x, 'input_layernorm') },
+      { ...inputs, x: rmsNorm(x, weight('input_layernorm'), eps) },
       parameters.scope('self_attn'),
       attentionConfig(config),
     );
-    const attended = gatedAdd(x, attentionScale, norm(output, 'post_attention_norm'));
-    const modulated = modulate(norm(attended, 'pre_mlp_norm'), mlpScale, mlpShift);
-    const hidden = gatedAdd(attended, mlpOut, norm(feedForward(modulated, parameters.scope('mlp')), 'post_mlp_norm'));
+    const attended = gatedRmsNormAdd(x, attentionScale, output, weight('post_attention_norm'), eps);
+    const modulated = modulatedRmsNorm(attended, weight('pre_mlp_norm'), mlpScale, mlpShift, eps);
+    const fed = feedForward(modulated, parameters.scope('mlp'));
+    const hidden = gatedRmsNormAdd(attended, mlpOut, fed, weight('post_mlp_norm'), eps);
     return { hidden, map };
   });
 }

@@ -1,5 +1,5 @@
 import { requireFinite, requireInteger, requireShape } from '@latte-flow/core';
-import { attentionVisibility, linear, modulate, rmsNorm, silu } from '@latte-flow/ops';
+import { attentionVisibility, linear, modulatedRmsNorm, silu } from '@latte-flow/ops';
 import type { ParameterScope } from '@latte-flow/runtime';
 import { split, tidy, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
 
@@ -54,7 +54,7 @@ export function traceVelocity(
   const batch = latents.shape[0]!;
   return tidy(() => {
     const patches = patchify(latents, config.patchSize);
-    let x = linear(patches, parameters.get('patch_embed.weight'), parameters.get('patch_embed.bias')); // [B, N, D]
+    let x = linear(patches, parameters.weight('patch_embed.weight'), parameters.get('patch_embed.bias')); // [B, N, D]
     const condition = silu(timeEmbedding(times, config.timeFrequencyDim, parameters.scope('time_embed'))); // [B, D]
     const rope = latentRope(config, context.end);
     const contextTokens = context.mask.shape[1]!;
@@ -73,12 +73,12 @@ export function traceVelocity(
     }
     const headModulation = linear(
       condition,
-      parameters.get('head_modulation.weight'),
+      parameters.weight('head_modulation.weight'),
       parameters.get('head_modulation.bias'),
     );
     const [scale, shift] = split(headModulation, 2, 1) as [Tensor, Tensor];
-    const normalised = modulate(rmsNorm(x, parameters.get('norm_out.weight'), config.rmsNormEps), scale, shift);
-    const out = linear(normalised, parameters.get('head.weight'), parameters.get('head.bias')); // [B, N, C p p]
+    const normalised = modulatedRmsNorm(x, parameters.get('norm_out.weight'), scale, shift, config.rmsNormEps);
+    const out = linear(normalised, parameters.weight('head.weight'), parameters.get('head.bias')); // [B, N, C p p]
     return { velocity: unpatchify(out, config.latentChannels, config.patchSize), hidden, map };
   });
 }

@@ -1,26 +1,47 @@
-import { add, erf, mul, sigmoid, square, tanh, tidy, type Tensor } from '@tensorflow/tfjs-core';
+import type { Tensor } from '@tensorflow/tfjs-core';
 
-// Short compositions of ops that carry gradients; each takes [...] float32 and returns the same shape, owned by the caller.
+import { kernelOr } from '../kernel/selection.ts';
+import { withGradient } from '../with-gradient.ts';
+import { activationGradientPortable, activationPortable } from './portable.ts';
+import { activationGradientWebGPU, activationWebGPU, type ActivationName } from './webgpu.ts';
+
+// Each takes [...] float32, which it borrows, and returns the same shape, owned by the caller.
+
+function activation(name: ActivationName, x: Tensor): Tensor {
+  return withGradient(
+    [x],
+    (x_) =>
+      kernelOr(
+        [x_],
+        () => activationWebGPU(name, x_),
+        () => activationPortable(name, x_),
+      ),
+    (dy, x_) => [
+      kernelOr(
+        [x_],
+        () => activationGradientWebGPU(name, dy, x_),
+        () => activationGradientPortable(name, dy, x_),
+      ),
+    ],
+  );
+}
 
 /** x sigmoid(x). */
 export function silu(x: Tensor): Tensor {
-  return tidy(() => mul(x, sigmoid(x)));
+  return activation('silu', x);
 }
 
 /** The exact Gaussian error linear unit, x (1 + erf(x / sqrt 2)) / 2. */
 export function gelu(x: Tensor): Tensor {
-  return tidy(() => mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1)));
+  return activation('gelu', x);
 }
 
 /** x sigmoid(1.702 x), the approximation that CLIP and Qwen2-VL's vision tower use. */
 export function quickGelu(x: Tensor): Tensor {
-  return tidy(() => mul(x, sigmoid(mul(x, 1.702))));
+  return activation('quickGelu', x);
 }
 
 /** The Gaussian error linear unit by tanh, x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2, as SigLIP's vision tower has it. */
 export function geluTanh(x: Tensor): Tensor {
-  return tidy(() => {
-    const inner = mul(mul(x, Math.sqrt(2 / Math.PI)), add(mul(square(x), 0.044715), 1));
-    return mul(mul(x, 0.5), add(tanh(inner), 1));
-  });
+  return activation('geluTanh', x);
 }

@@ -2,14 +2,20 @@ import { requireShape } from '@latte-flow/core';
 import { isPacked, type Weight } from '@latte-flow/runtime';
 import { gather, reshape, tidy, type Tensor, type Tensor1D, type Tensor2D } from '@tensorflow/tfjs-core';
 
+import { kernelOr } from '../kernel/selection.ts';
 import { product } from '../product/index.ts';
 import { oneHotRows } from '../one-hot/index.ts';
 import { withGradient } from '../with-gradient.ts';
 import { embedPacked } from './packed.ts';
+import { embedGradientWebGPU, embedWebGPU } from './webgpu.ts';
 
-/** dy [M, D], ids [M] -> dtable [V, D]: a product with the one-hot matrix, because WASM lacks gather's gradient. */
+/** dy [M, D], ids [M] -> dtable [V, D]. Portably a product with the one-hot matrix, because WASM lacks gather's gradient. */
 function embedGradient(dy: Tensor2D, ids: Tensor1D, vocabulary: number): Tensor2D {
-  return tidy(() => product(oneHotRows(ids, vocabulary), dy, { transposeA: true }));
+  return kernelOr(
+    [dy],
+    () => embedGradientWebGPU(dy, ids, vocabulary),
+    () => tidy(() => product(oneHotRows(ids, vocabulary), dy, { transposeA: true })),
+  );
 }
 
 /**
@@ -28,7 +34,12 @@ export function embed(ids: Tensor, table: Weight): Tensor {
     if (isPacked(table)) return reshape(embedPacked(flat, table), [B!, S!, D!]);
     const rows = withGradient(
       [table],
-      (table_) => gather(table_, flat),
+      (table_) =>
+        kernelOr(
+          [flat, table_],
+          () => embedWebGPU(flat, table_ as Tensor2D),
+          () => gather(table_, flat),
+        ),
       (dy, _table, ids_) => [embedGradient(dy as Tensor2D, ids_, V!)],
       [flat],
     );

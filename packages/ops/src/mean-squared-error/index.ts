@@ -1,14 +1,27 @@
 import { elementCount, requireShape } from '@latte-flow/core';
-import { div, mul, reshape, square, sub, sum, tidy, type Scalar, type Tensor } from '@tensorflow/tfjs-core';
+import { mul, square, sub, tidy, type Scalar, type Tensor } from '@tensorflow/tfjs-core';
 
+import { elementwise } from '../kernel/elementwise.ts';
+import { kernelOr } from '../kernel/selection.ts';
+import { fullSum } from '../reduction/full-sum.ts';
+import { fullSumPortable } from '../reduction/portable.ts';
 import { withGradient } from '../with-gradient.ts';
 
-/** The mean in two stages, rows first: TensorFlow.js gives a full sum to a single workgroup. */
-function portable(prediction: Tensor, target: Tensor): Scalar {
-  const size = elementCount(prediction.shape);
-  const width = prediction.shape.at(-1) ?? 1;
-  const errors = reshape(square(sub(prediction, target)), [size / width, width]);
-  return div(sum(sum(errors, 1)), size);
+const backward = elementwise({
+  name: 'meanSquaredErrorGradient',
+  inputs: ['prediction', 'target'],
+  scalars: ['dy'],
+  params: ['factor'],
+  outputs: { dprediction: '(prediction - target) * (dy * params.factor)' },
+});
+
+/** dy [], prediction, target [...] -> dprediction = (prediction - target) dy factor. */
+function gradient(dy: Tensor, prediction: Tensor, target: Tensor, factor: number): Tensor {
+  return kernelOr(
+    [prediction],
+    () => backward({ tensors: [prediction, target, dy], params: [factor], shape: prediction.shape })[0]!,
+    () => mul(sub(prediction, target), mul(dy, factor)),
+  );
 }
 
 /**
@@ -16,17 +29,21 @@ function portable(prediction: Tensor, target: Tensor): Scalar {
  *
  * @param prediction `[...]` float32, borrowed
  * @param target `[...]`, the same shape; no gradient reaches it
- * @returns a scalar, owned by the caller
+ * @returns a scalar, owned by the caller; 0 for empty tensors
  * @throws LatteFlowError `shape-mismatch`
  */
 export function meanSquaredError(prediction: Tensor, target: Tensor): Scalar {
   requireShape('meanSquaredError', 'target', target.shape, prediction.shape);
+  const share = 1 / Math.max(1, elementCount(prediction.shape));
   return withGradient(
     [prediction],
-    (prediction_) => tidy(() => portable(prediction_, target)),
-    (dy, prediction_, target_) => [
-      mul(sub(prediction_, target_), mul(dy, 2 / Math.max(1, elementCount(prediction_.shape)))),
-    ],
+    (prediction_) =>
+      kernelOr(
+        [prediction_],
+        (features) => fullSum('squaredDifference', [prediction_, target], { ...features, factor: share }),
+        () => tidy(() => fullSumPortable(square(sub(prediction_, target)), share)),
+      ),
+    (dy, prediction_, target_) => [gradient(dy, prediction_, target_, 2 * share)],
     [target],
   );
 }

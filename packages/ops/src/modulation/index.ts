@@ -1,9 +1,11 @@
 import { requireShape } from '@latte-flow/core';
 import type { Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 
+import { kernelOr } from '../kernel/selection.ts';
 import { withGradient } from '../with-gradient.ts';
 import { gatedAddGradient, modulateGradient } from './gradient.ts';
 import { gatedAddPortable, modulatePortable } from './portable.ts';
+import { gatedAddWebGPU, modulateWebGPU } from './webgpu.ts';
 
 /**
  * x (1 + scale) + shift, one scale and shift a batch member and channel.
@@ -21,7 +23,12 @@ export function modulate(x: Tensor, scale: Tensor, shift: Tensor): Tensor {
   requireShape('modulate', 'shift', shift.shape, [B!, D!]);
   return withGradient(
     [x as Tensor3D, scale as Tensor2D, shift as Tensor2D],
-    (x_, scale_, shift_) => modulatePortable(x_, scale_, shift_),
+    (x_, scale_, shift_) =>
+      kernelOr(
+        [x_],
+        () => modulateWebGPU(x_, scale_, shift_),
+        () => modulatePortable(x_, scale_, shift_),
+      ),
     (dy, x_, scale_) => modulateGradient(dy, x_, scale_),
   );
 }
@@ -42,7 +49,12 @@ export function gatedAdd(x: Tensor, scale: Tensor, y: Tensor): Tensor {
   requireShape('gatedAdd', 'y', y.shape, [B!, N!, D!]);
   return withGradient(
     [x as Tensor3D, scale as Tensor2D, y as Tensor3D],
-    (x_, scale_, y_) => gatedAddPortable(x_, scale_, y_),
+    (x_, scale_, y_) =>
+      kernelOr(
+        [x_],
+        () => gatedAddWebGPU(x_, scale_, y_),
+        () => gatedAddPortable(x_, scale_, y_),
+      ),
     (dz, _x, scale_, y_) => gatedAddGradient(dz, scale_, y_),
   );
 }

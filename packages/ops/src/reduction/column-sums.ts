@@ -30,6 +30,8 @@ export interface ColumnSumsRun {
   readonly tensors: readonly TensorInfo[];
   /** B, N, D. */
   readonly shape: readonly [members: number, rows: number, width: number];
+  /** Of each output; default `[B, N, D]`. */
+  readonly outputShape?: readonly number[];
   /** Of each sum; default `[B, D]`. */
   readonly sumShape?: readonly number[];
 }
@@ -108,7 +110,8 @@ export function columnSums(definition: ColumnSumsDefinition): (run: ColumnSumsRu
   const written = Object.keys(definition.outputs ?? {});
   const names = Object.keys(definition.sums);
   const program = programs((pack: Pack, across: number) => columnProgram(definition, pack, across));
-  return ({ tensors, shape: [members, rows, width], sumShape = [members, width] }) => {
+  return ({ tensors, shape, outputShape = shape, sumShape }) => {
+    const [members, rows, width] = shape;
     const pack = packOf(width);
     const units = width / pack;
     const across = lanesAcross(units, pack);
@@ -120,8 +123,8 @@ export function columnSums(definition: ColumnSumsDefinition): (run: ColumnSumsRu
     const results = runProgram(program(pack, across), {
       inputs: tensors,
       outputs: [
-        ...written.map(() => ({ shape: [members, rows, width] })),
-        ...names.map(() => ({ shape: slabs === 1 ? sumShape : [members, slabs, width] })),
+        ...written.map(() => ({ shape: outputShape })),
+        ...names.map(() => ({ shape: slabs === 1 ? (sumShape ?? [members, width]) : [members, slabs, width] })),
       ],
       params: [groups, tiles, slabs, slabRows, rows, units],
       workgroups: spread(groups),
