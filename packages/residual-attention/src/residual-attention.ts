@@ -30,13 +30,13 @@ export interface ResidualAttentionResult {
 
 function project(x: Tensor, parameters: ParameterScope, name: string): Tensor {
   const bias = parameters.has(`${name}.bias`) ? parameters.get(`${name}.bias`) : undefined;
-  return linear(x, parameters.get(`${name}.weight`), bias);
+  return linear(x, parameters.weight(`${name}.weight`), bias);
 }
 
 /** Refuses parameters of other sizes than the config's, which would fail deep inside. */
 function requireParameters(parameters: ParameterScope, hiddenSize: number, config: ResidualAttentionConfig): void {
   for (const [name, shape] of residualAttentionShapes(hiddenSize, config)) {
-    requireShape('residualAttention', name, parameters.get(name).shape, shape);
+    requireShape('residualAttention', name, parameters.shape(name), shape);
   }
 }
 

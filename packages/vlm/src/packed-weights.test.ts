@@ -1,9 +1,10 @@
 import { encodeSafetensors, openFileStore, type FileStore } from '@latte-flow/checkpoint';
+import { withKernels } from '@latte-flow/ops';
 import { bootBackend } from '@latte-flow/runtime';
 import { memory } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { webgpuMissing } from '../../../tooling/test/webgpu.ts';
+import { webgpuMissing, webgpuTest } from '../../../tooling/test/webgpu.ts';
 import { disposeContextCache } from './forward/forward.ts';
 import { GoldenVlm, vlmFixtures } from './testing/golden-vlm.ts';
 import { VisionLanguageModel } from './vision-language-model.ts';
@@ -11,8 +12,11 @@ import { VisionLanguageModel } from './vision-language-model.ts';
 const golden = new GoldenVlm(vlmFixtures('qwen2_vl')[0]!);
 const [caseName] = Object.keys(golden.golden.cases);
 
+/** Without matrix units, which round the operands of products with halves. */
 async function logitsOf(model: VisionLanguageModel): Promise<Float32Array> {
-  const { logits, hidden, cache, hiddenStates } = model.forward(golden.inputs(caseName!));
+  const { logits, hidden, cache, hiddenStates } = withKernels({ without: ['subgroupMatrix'] }, () =>
+    model.forward(golden.inputs(caseName!)),
+  );
   const values = (await logits.data()) as Float32Array;
   for (const tensor of [logits, hidden, ...hiddenStates]) tensor.dispose();
   disposeContextCache(cache);
@@ -59,4 +63,31 @@ describe.each(devices)('on %s', (device) => {
       expect(memory().numTensors).toBe(before);
     },
   );
+});
+
+const onDevice = (): number => (memory() as unknown as { numBytesInGPU: number }).numBytesInGPU;
+
+describe('on webgpu', () => {
+  for (const [dtype] of sizes) {
+    webgpuTest(
+      `${dtype} stays packed on the device, before and after a forward pass, and is the host's to the bit`,
+      async () => {
+        await bootBackend({ device: 'webgpu' });
+        const before = onDevice();
+        const packed = await VisionLanguageModel.fromPretrained(golden.folder, { dtype });
+        const held = onDevice() - before;
+        expect(held).toBeGreaterThanOrEqual(packed.parameters.bytes);
+        expect(held).toBeLessThan(1.1 * packed.parameters.bytes); // buffers are whole multiples of 16 bytes
+        await logitsOf(packed);
+        expect(onDevice() - before).toBe(held);
+        const values = await packed.parameters.download();
+        packed.dispose();
+        expect(onDevice()).toBe(before);
+
+        await bootBackend({ device: 'cpu' });
+        using host = await VisionLanguageModel.fromPretrained(golden.folder, { dtype });
+        expect(values).toEqual(await host.parameters.download());
+      },
+    );
+  }
 });

@@ -26,7 +26,7 @@ export function timeFeatures(times: ArrayLike<number>, frequencyDim: number): Te
 export function timeEmbedding(times: ArrayLike<number>, frequencyDim: number, parameters: ParameterScope): Tensor {
   return tidy(() => {
     const features = timeFeatures(times, frequencyDim);
-    const hidden = silu(linear(features, parameters.get('fc1.weight'), parameters.get('fc1.bias')));
-    return linear(hidden, parameters.get('fc2.weight'), parameters.get('fc2.bias'));
+    const hidden = silu(linear(features, parameters.weight('fc1.weight'), parameters.get('fc1.bias')));
+    return linear(hidden, parameters.weight('fc2.weight'), parameters.get('fc2.bias'));
   });
 }

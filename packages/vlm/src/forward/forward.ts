@@ -1,6 +1,6 @@
 import { requireInteger } from '@latte-flow/core';
 import { embed, linear } from '@latte-flow/ops';
-import type { ParameterScope } from '@latte-flow/runtime';
+import type { ParameterScope, Weight } from '@latte-flow/runtime';
 import { slice, tidy, type Tensor, type Tensor2D, type Tensor3D } from '@tensorflow/tfjs-core';
 
 import { adapterOf } from '../adapter/registry.ts';
@@ -41,9 +41,9 @@ export function decoderParameters(parameters: ParameterScope, config: VisionLang
   return parameters.scope(adapterOf(config).decoderPrefix);
 }
 
-/** Word embeddings, float32 `[V, D]`. */
-export function embeddingTable(parameters: ParameterScope, config: VisionLanguageConfig): Tensor2D {
-  return decoderParameters(parameters, config).get('embed_tokens.weight') as Tensor2D;
+/** Word embeddings, `[V, D]`. */
+export function embeddingTable(parameters: ParameterScope, config: VisionLanguageConfig): Weight {
+  return decoderParameters(parameters, config).weight('embed_tokens.weight');
 }
 
 /** Word embeddings with the image features in their places, float32 `[B, S, D]`, owned by the caller. Differentiable. */
@@ -68,7 +68,7 @@ export function projectToVocabulary(
   hidden: Tensor3D,
 ): Tensor3D {
   const tied = config.text.tieWordEmbeddings;
-  return linear(hidden, tied ? embeddingTable(parameters, config) : parameters.get('lm_head.weight')) as Tensor3D;
+  return linear(hidden, tied ? embeddingTable(parameters, config) : parameters.weight('lm_head.weight')) as Tensor3D;
 }
 
 export interface ForwardOptions {

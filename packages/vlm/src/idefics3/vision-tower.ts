@@ -25,7 +25,7 @@ function tileAttention(x: Tensor3D, scope: ParameterScope, { numHeads, hiddenSiz
   const [tiles, length] = x.shape;
   const heads = (name: string): Tensor4D =>
     transpose(
-      reshape(linear(x, scope.get(`${name}.weight`), scope.get(`${name}.bias`)), [
+      reshape(linear(x, scope.weight(`${name}.weight`), scope.get(`${name}.bias`)), [
         tiles,
         length,
         numHeads,
@@ -35,14 +35,14 @@ function tileAttention(x: Tensor3D, scope: ParameterScope, { numHeads, hiddenSiz
     ); // [tiles, H, N, E]
   const { output } = attention({ query: heads('q_proj'), key: heads('k_proj'), value: heads('v_proj') });
   const joined = reshape(transpose(output, [0, 2, 1, 3]), [tiles, length, hiddenSize]);
-  return linear(joined, scope.get('out_proj.weight'), scope.get('out_proj.bias'));
+  return linear(joined, scope.weight('out_proj.weight'), scope.get('out_proj.bias'));
 }
 
 function runEncoderLayer(x: Tensor3D, scope: ParameterScope, config: Idefics3VisionConfig): Tensor3D {
   const normed = (input: Tensor, name: string): Tensor3D =>
     layerNorm(input, scope.get(`${name}.weight`), scope.get(`${name}.bias`), config.layerNormEps) as Tensor3D;
   const project = (input: Tensor, name: string): Tensor =>
-    linear(input, scope.get(`${name}.weight`), scope.get(`${name}.bias`));
+    linear(input, scope.weight(`${name}.weight`), scope.get(`${name}.bias`));
   const attended = add(x, tileAttention(normed(x, 'layer_norm1'), scope.scope('self_attn'), config));
   return add(attended, project(geluTanh(project(normed(attended, 'layer_norm2'), 'mlp.fc1')), 'mlp.fc2')) as Tensor3D;
 }
@@ -93,7 +93,7 @@ function runTiles(
       const places = tilePositionIds(edge, Math.floor(imageSize / patchSize));
       const positions = embed(
         tensor2d(places, [1, places.length], 'int32'),
-        embeddings.get('position_embedding.weight'),
+        embeddings.weight('position_embedding.weight'),
       ); // [1, n², D]
       return add(reshape(rows, [tiles, edge ** 2, hiddenSize]), positions) as Tensor3D;
     });
@@ -106,7 +106,7 @@ function runTiles(
     const norm = tower.scope('post_layernorm');
     const normed = layerNorm(x, norm.get('weight'), norm.get('bias'), layerNormEps) as Tensor3D;
     if (wanted) states.push(x, normed);
-    const connector = scope.get('connector.modality_projection.proj.weight');
+    const connector = scope.weight('connector.modality_projection.proj.weight');
     return { features: linear(shufflePixels(normed, edge, scaleFactor), connector) as Tensor2D, states };
   });
 }

@@ -40,7 +40,7 @@ function splitHeads(x: Tensor, heads: number, headDim: number): Tensor4D {
 /** `x W^T`, plus the bias where the decoder's attention has one. */
 function project(x: Tensor, scope: ParameterScope, { name, config }: { name: string; config: DecoderConfig }): Tensor {
   const bias = config.attentionBias === false ? undefined : scope.get(`${name}.bias`);
-  return linear(x, scope.get(`${name}.weight`), bias);
+  return linear(x, scope.weight(`${name}.weight`), bias);
 }
 
 function projectKeyValue(
@@ -75,10 +75,10 @@ function runLayer(
     ...(past === undefined ? {} : { context: past }),
   });
   const joined = reshape(transpose(output, [0, 2, 1, 3]), [batch, length, numHeads * headDim]); // [B, N, H * E]
-  const attended = add(x, linear(joined, self.get('o_proj.weight')));
+  const attended = add(x, linear(joined, self.weight('o_proj.weight')));
   const inner = rmsNorm(attended, scope.get('post_attention_layernorm.weight'), rmsNormEps);
-  const gated = swiglu(linear(inner, mlp.get('gate_proj.weight')), linear(inner, mlp.get('up_proj.weight')));
-  return { hidden: add(attended, linear(gated, mlp.get('down_proj.weight'))) as Tensor3D, cache };
+  const gated = swiglu(linear(inner, mlp.weight('gate_proj.weight')), linear(inner, mlp.weight('up_proj.weight')));
+  return { hidden: add(attended, linear(gated, mlp.weight('down_proj.weight'))) as Tensor3D, cache };
 }
 
 /**

@@ -46,6 +46,6 @@ export function frameAttention(qkv: Tensor2D, runs: readonly FrameRun[], config:
 export function mergePatches(normed: Tensor2D, merger: ParameterScope, config: QwenVisionConfig): Tensor2D {
   const block = config.spatialMergeSize ** 2;
   const blocks = reshape(normed, [normed.shape[0] / block, config.embedDim * block]);
-  const inner = gelu(linear(blocks, merger.get('mlp.0.weight'), merger.get('mlp.0.bias')));
-  return linear(inner, merger.get('mlp.2.weight'), merger.get('mlp.2.bias')) as Tensor2D;
+  const inner = gelu(linear(blocks, merger.weight('mlp.0.weight'), merger.get('mlp.0.bias')));
+  return linear(inner, merger.weight('mlp.2.weight'), merger.get('mlp.2.bias')) as Tensor2D;
 }

@@ -23,7 +23,7 @@ function runBlock(
   const normed = (input: Tensor, name: string): Tensor =>
     layerNorm(input, scope.get(`${name}.weight`), scope.get(`${name}.bias`), LAYER_NORM_EPS);
   const project = (input: Tensor, name: string): Tensor =>
-    linear(input, scope.get(`${name}.weight`), scope.get(`${name}.bias`));
+    linear(input, scope.weight(`${name}.weight`), scope.get(`${name}.bias`));
   const qkv = project(normed(x, 'norm1'), 'attn.qkv') as Tensor2D;
   const attended = add(x, project(frameAttention(qkv, runs, config), 'attn.proj'));
   return add(attended, project(quickGelu(project(normed(attended, 'norm2'), 'mlp.fc1')), 'mlp.fc2')) as Tensor2D;

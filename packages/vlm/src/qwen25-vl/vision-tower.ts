@@ -18,7 +18,7 @@ function runBlock(
 ): Tensor2D {
   const normed = (input: Tensor, name: string): Tensor => rmsNorm(input, scope.get(`${name}.weight`), RMS_NORM_EPS);
   const project = (input: Tensor, name: string): Tensor =>
-    linear(input, scope.get(`${name}.weight`), scope.get(`${name}.bias`));
+    linear(input, scope.weight(`${name}.weight`), scope.get(`${name}.bias`));
   const qkv = project(normed(x, 'norm1'), 'attn.qkv') as Tensor2D;
   const attended = add(x, project(frameAttention(qkv, runs, config), 'attn.proj'));
   const inner = normed(attended, 'norm2');
