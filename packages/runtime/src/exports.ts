@@ -1,5 +1,6 @@
 export { deviceOptions } from './backend/device.ts';
 export type { Device, DeviceOption } from './backend/device.ts';
+export { largestTensorBytes } from './backend/tensor-limit.ts';
 export type { BootedBackend, BootOptions } from './backend/boot.ts';
 export type { WasmPaths } from './backend/load-backend.ts';
 export { requireAlive, TensorOwner } from './ownership/tensor-owner.ts';
@@ -12,8 +13,9 @@ export { isPacked, packedParts } from './packed/packed-weight.ts';
 export type { PackedFormat, PackedValues, PackedWeight, Weight } from './packed/packed-weight.ts';
 export { webgpuDevice } from './webgpu/backend.ts';
 export { captureStep } from './webgpu/capture.ts';
-export type { CapturedStep, TensorStep } from './webgpu/capture.ts';
+export type { CapturedStep, TensorStep } from './webgpu/captured-step.ts';
 export { programs } from './webgpu/program.ts';
 export type { Program } from './webgpu/program.ts';
+export { adapterInfoOf } from './webgpu/register.ts';
 export { runProgram, spread } from './webgpu/run-program.ts';
 export type { Destination, OutputSpec, Run } from './webgpu/run-program.ts';

@@ -3,6 +3,7 @@ import { KNOWN_MODEL_TYPES } from '@latte-flow/vlm';
 import type { Fixture } from '../discover.ts';
 import type { FixtureReport } from '../report.ts';
 import { checkCouplings } from './couplings.ts';
+import { checkDcAutoencoder } from './dc-autoencoder.ts';
 import { checkGuidance } from './guidance.ts';
 import { checkLatteFlow } from './latte-flow.ts';
 import { checkOdeReference } from './ode-reference.ts';
@@ -23,6 +24,7 @@ export const fixtureKinds: ReadonlyMap<string, FixtureCheck> = new Map<string, F
   ['latte_flow', checkLatteFlow],
   ['vlm_to_stream', checkVlmToStream],
   ...KNOWN_MODEL_TYPES.map((modelType) => [modelType, checkVlm] as const),
+  ['AutoencoderDC', checkDcAutoencoder],
   ['resize', checkResize],
   ['trajectory', checkTrajectory],
   ['schedule_helpers', checkScheduleHelpers],
