@@ -1,9 +1,7 @@
 import { LatteFlowError } from '@latte-flow/core';
 import { engine } from '@tensorflow/tfjs-core';
 
-import type { WebGPUBackend as WebGPUBackendView } from '../webgpu/backend.ts';
-import { isLost } from '../webgpu/device-loss.ts';
-import { registerWebGPU } from '../webgpu/register.ts';
+import { registerWebGPU, type BackendConstructor } from '../webgpu/register.ts';
 import type { Device } from './device.ts';
 
 /**
@@ -16,15 +14,9 @@ export type WasmPaths =
       Record<'tfjs-backend-wasm.wasm' | 'tfjs-backend-wasm-simd.wasm' | 'tfjs-backend-wasm-threaded-simd.wasm', string>
     >;
 
-let hasRegisteredWebGPU = false;
-
-/** Registers our own in the place of TensorFlow.js' WebGPU backend, once, and anew where the device was lost. */
 async function importWebGPU(): Promise<void> {
   const { WebGPUBackend } = await import('@tensorflow/tfjs-backend-webgpu');
-  const inUse = engine().registry['webgpu'] as unknown as WebGPUBackendView | undefined;
-  if (hasRegisteredWebGPU && (inUse === undefined || !isLost(inUse.device))) return;
-  registerWebGPU(WebGPUBackend as unknown as Parameters<typeof registerWebGPU>[0]);
-  hasRegisteredWebGPU = true;
+  registerWebGPU(WebGPUBackend as unknown as BackendConstructor);
 }
 
 /** Literal specifiers, so that bundlers see them. */

@@ -10,9 +10,14 @@ export interface TensorData {
   /** True where somebody else frees the buffer. */
   external?: boolean;
   readonly dtype: DataType;
+  /** Tensors that have it; 0 where it is freed with the next submission. */
+  readonly refCount: number;
 }
 
 export interface BufferPool {
+  /** What `memory()` reports. */
+  numBytesUsed: number;
+  numBytesAllocated: number;
   acquireBuffer(size: number, usage: GPUBufferUsageFlags, mappedAtCreation?: boolean, reuse?: boolean): GPUBuffer;
   releaseBuffer(buffer: GPUBuffer, reuse?: boolean): void;
 }
@@ -21,7 +26,7 @@ export interface BufferPool {
 export interface WebGPUBackend {
   readonly device: GPUDevice;
   readonly queue: GPUQueue;
-  readonly tensorMap: { get(dataId: DataId): TensorData };
+  readonly tensorMap: { get(dataId: DataId): TensorData; has(dataId: DataId): boolean };
   bufferManager: BufferPool;
   commandEncoder: GPUCommandEncoder | null;
   computePassEncoder: GPUComputePassEncoder | null;
@@ -31,7 +36,13 @@ export interface WebGPUBackend {
   commandQueueOwnedIds: { add(dataId: DataId): unknown; has(dataId: DataId): boolean };
   uniformPendingDisposal: GPUBuffer[];
   uploadToGPU(dataId: DataId): void;
-  makeTensorInfo(shape: number[], dtype: DataType): TensorInfo;
+  makeTensorInfo(shape: number[], dtype: DataType, values?: ArrayLike<number>): TensorInfo;
+  disposeData(dataId: DataId): boolean;
+  /** Whether an op of small tensors, all of them on the host, is computed there. */
+  shouldExecuteOnCPU(inputs: readonly TensorInfo[], sizeThreshold?: number): boolean;
+  /** Keeps what was read as the tensor's value on the host, for the next read. */
+  convertAndCacheOnCPU(dataId: DataId, values: ArrayLike<number>): ArrayLike<number>;
+  readSync(dataId: DataId): ArrayLike<number>;
   getBufferData(buffer: GPUBuffer): Promise<ArrayBuffer>;
   ensureCommandEncoderReady(): void;
   endComputePassEncoder(): void;

@@ -1,6 +1,7 @@
 import { LatteFlowError } from '@latte-flow/core';
 
 import type { WebGPUBackend } from './backend.ts';
+import { requireNoError } from './device-errors.ts';
 
 const losses = new WeakMap<GPUDevice, GPUDeviceLostInfo>();
 
@@ -22,20 +23,29 @@ export function requireDevice(where: string, device: GPUDevice): void {
   });
 }
 
-/** Remembers a loss, and makes reads of tensors fail with `device-lost` from then on. */
-export function watchForLoss(webgpu: WebGPUBackend): void {
+/** Makes reads of tensors fail where the device was lost, or where commands before them failed. */
+export function watchReads(webgpu: WebGPUBackend): void {
   const { device } = webgpu;
   void device.lost.then((info) => losses.set(device, info));
   const read = webgpu.getBufferData.bind(webgpu);
   webgpu.getBufferData = async (buffer) => {
     requireDevice('Tensor.data', device);
     try {
-      return await read(buffer);
+      const data = await read(buffer);
+      requireNoError('Tensor.data', device);
+      return data;
     } catch (error) {
       // The rejection of the read and the promise of the loss settle in either order.
       await Promise.race([device.lost, new Promise((resolve) => setTimeout(resolve, 0))]);
       requireDevice('Tensor.data', device);
       throw error;
     }
+  };
+  // Also what moves a tensor to another backend.
+  const readSync = webgpu.readSync.bind(webgpu);
+  webgpu.readSync = (dataId) => {
+    const { values } = webgpu.tensorMap.get(dataId);
+    if (values === null || values === undefined) requireDevice('Tensor.dataSync', device);
+    return readSync(dataId);
   };
 }

@@ -26,7 +26,7 @@ export function uploadDirectly(webgpu: WebGPUBackend): void {
     const { values, dtype } = data;
     const isNumeric = dtype === 'float32' || dtype === 'int32' || dtype === 'bool';
     if (data.resource !== null && data.resource !== undefined) return;
-    if (values === null || values === undefined || !isNumeric || values.length === 0) return stage(dataId);
+    if (values === null || values === undefined || !isNumeric) return stage(dataId);
     const elements = dtype === 'float32' ? asArray(values, Float32Array) : asArray(values, Int32Array);
     data.resource = webgpu.bufferManager.acquireBuffer(elements.byteLength, TENSOR_USAGE);
     webgpu.queue.writeBuffer(data.resource, 0, elements);

@@ -23,7 +23,7 @@ export function programs<A extends readonly (string | number | boolean | undefin
 ): (...args: A) => Program {
   const made = new Map<string, Program>();
   return (...args) => {
-    const key = args.join();
+    const key = JSON.stringify(args);
     let program = made.get(key);
     if (program === undefined) made.set(key, (program = make(...args)));
     return program;

@@ -1,3 +1,5 @@
+import { env } from '@tensorflow/tfjs-core';
+
 import { currentPass, submitPending, type WebGPUBackend } from './backend.ts';
 
 interface DispatchCommand {
@@ -12,7 +14,7 @@ interface CopyCommand {
   readonly size: number;
 }
 
-/** Dispatches between submissions of a replay: the device starts on the first while the next are encoded. */
+/** Least dispatches between submissions of a replay: the device starts on the first while the next are encoded. */
 const SUBMIT_BATCH = 64;
 
 /** Takes the place of the backend's command encoder and keeps what is encoded, to be encoded again at each replay. */
@@ -46,13 +48,14 @@ export class CommandRecorder {
 
   /** Encodes all commands after everything that was asked of the backend before. */
   replay(webgpu: WebGPUBackend): void {
+    const batch = Math.max(SUBMIT_BATCH, env().getNumber('WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE')); // infinite in a recording
     for (const command of this.#commands) {
       if ('pipeline' in command) {
         const pass = currentPass(webgpu);
         pass.setPipeline(command.pipeline);
         pass.setBindGroup(0, command.bindGroup);
         pass.dispatchWorkgroups(...command.workgroups);
-        if (++webgpu.dispatchCountInPass >= SUBMIT_BATCH) submitPending(webgpu);
+        if (++webgpu.dispatchCountInPass >= batch) submitPending(webgpu);
       } else {
         encodeCopy(webgpu, command);
       }
