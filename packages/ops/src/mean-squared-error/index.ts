@@ -9,10 +9,10 @@ import { withGradient } from '../with-gradient.ts';
 
 const backward = elementwise({
   name: 'meanSquaredErrorGradient',
-  inputs: ['prediction', 'target'],
+  inputs: ['prediction', 'wanted'], // WGSL keeps `target` for itself
   scalars: ['dy'],
   params: ['factor'],
-  outputs: { dprediction: '(prediction - target) * (dy * params.factor)' },
+  outputs: { dprediction: '(prediction - wanted) * (dy * params.factor)' },
 });
 
 /** dy [], prediction, target [...] -> dprediction = (prediction - target) dy factor. */
