@@ -1,17 +1,16 @@
 import { dispose, grads, tidy, type Tensor } from '@tensorflow/tfjs-core';
 
-import { engines } from './bench-layers.ts';
 import { measure, valuesOf, type MeasureOptions } from './measure.ts';
 import { opCases, type OpCase } from './op-cases.ts';
 import { TensorDraw } from './philox-tensors.ts';
-import { scaledError, type BenchResult, type Engine, type Pass } from './result.ts';
+import { contender, ourContenders, scaledError, type BenchResult, type Pass } from './result.ts';
 import { shapes, type ShapeName } from './shapes.ts';
 
 const BYTES = 4;
 /** A product's gradient is two more products. */
 const GRADIENT_FLOPS = 3;
 /** What the kernels' results are compared with. */
-const REFERENCE: Engine = 'portable';
+const REFERENCE = contender('portable');
 
 const sizeOf = (tensors: readonly Tensor[]): number => tensors.reduce((sum, { size }) => sum + size, 0);
 
@@ -40,10 +39,11 @@ export async function* benchOp(
   try {
     for (const { pass, step, ...cost } of passes) {
       const expected = await valuesOf(REFERENCE, step);
-      for (const engine of engines()) {
-        const error = engine === REFERENCE ? null : scaledError(await valuesOf(engine, step), expected);
-        const workload = { name: op, shape, pass, engine, step, error, error_against: REFERENCE, ...cost };
-        yield* await measure(workload, options);
+      for (const one of ourContenders()) {
+        if (one.precision !== 'float32' && cost.flops === undefined) continue; // no product in it
+        const error = one.engine === 'portable' ? null : scaledError(await valuesOf(one, step), expected);
+        const labels = { name: op, shape, pass, error, error_against: REFERENCE.engine };
+        yield* await measure({ ...labels, contender: one, step, ...cost }, options);
       }
     }
   } finally {

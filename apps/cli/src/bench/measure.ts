@@ -1,27 +1,30 @@
-import { withKernels } from '@latte-flow/ops';
 import { captureStep, webgpuDevice } from '@latte-flow/runtime';
 import { dispose, tidy, type Tensor } from '@tensorflow/tfjs-core';
 
 import { clock, type ClockOptions, type DeviceWait } from './clock.ts';
-import { kernelsOf, rates, type BenchResult, type Engine } from './result.ts';
+import { rates, runAs, type BenchResult, type Contender } from './result.ts';
 
 export interface MeasureOptions extends ClockOptions {
   readonly wait: DeviceWait;
 }
 
 /** A computation to be measured. */
-export interface Workload extends Pick<BenchResult, 'name' | 'shape' | 'pass' | 'error_against'> {
-  readonly engine: Engine;
+export interface Workload extends Pick<BenchResult, 'name' | 'shape' | 'pass' | 'error' | 'error_against'> {
+  readonly contender: Contender;
   /** Borrows its inputs; returns its results, which the caller owns. */
-  readonly step: () => Tensor[];
+  readonly step: (...inputs: Tensor[]) => Tensor[];
+  /**
+   * What a recording copies to memory of its own at each run, as it does with the results from there. Without inputs it
+   * copies neither: a single op is measured alone.
+   */
+  readonly inputs?: readonly Tensor[];
   readonly flops?: number;
   readonly bytes?: number;
-  readonly error: number | null;
 }
 
-/** The values of a workload's results. */
-export async function valuesOf(engine: Engine, step: () => Tensor[]): Promise<Float32Array[]> {
-  const results = tidy(() => withKernels(kernelsOf(engine), step));
+/** The values of a step's results. */
+export async function valuesOf(contender: Contender, step: () => Tensor[]): Promise<Float32Array[]> {
+  const results = tidy(() => runAs(contender, step));
   try {
     return await Promise.all(results.map((result) => result.data<'float32'>()));
   } finally {
@@ -31,19 +34,22 @@ export async function valuesOf(engine: Engine, step: () => Tensor[]): Promise<Fl
 
 /** Measures a workload enqueued op by op and, on WebGPU, recorded and replayed. */
 export async function measure(workload: Workload, options: MeasureOptions): Promise<BenchResult[]> {
-  const { name, shape, pass, engine, step, flops, bytes, error, error_against } = workload;
-  const run = (): void => tidy(() => void withKernels(kernelsOf(engine), step));
-  const labels = { name, shape, pass, engine, error, error_against };
-  const enqueued = await clock(run, options);
+  const { name, shape, pass, contender, step, inputs, flops, bytes, error, error_against } = workload;
+  const labels = { name, shape, pass, ...contender };
+  const compute = (...taken: Tensor[]): Tensor[] => runAs(contender, () => step(...taken));
+  const discard = (): void => tidy(() => void compute(...(inputs ?? [])));
+  const enqueued = await clock(discard, options);
+  const rest = { error, error_against };
   if (webgpuDevice() === undefined) {
-    return [{ ...labels, mode: 'enqueued', ...enqueued, ...rates(enqueued.ms, { flops, bytes }), dispatches: null }];
+    return [
+      { ...labels, mode: 'enqueued', ...enqueued, dispatches: null, ...rates(enqueued.ms, { flops, bytes }), ...rest },
+    ];
   }
-  // Without inputs and results of the recording's own: their copies are no part of the op.
-  using captured = captureStep(() => (run(), []), []);
-  const replayed = await clock(() => captured.run(), options);
+  using captured = inputs === undefined ? captureStep(() => (discard(), []), []) : captureStep(compute, inputs);
+  const replayed = await clock(() => dispose(captured.run(...(inputs ?? []))), options);
   const dispatches = captured.commands;
   return [
-    { ...labels, mode: 'enqueued', ...enqueued, ...rates(enqueued.ms, { flops, bytes }), dispatches },
-    { ...labels, mode: 'captured', ...replayed, ...rates(replayed.ms, { flops, bytes }), dispatches },
+    { ...labels, mode: 'enqueued', ...enqueued, dispatches, ...rates(enqueued.ms, { flops, bytes }), ...rest },
+    { ...labels, mode: 'captured', ...replayed, dispatches, ...rates(replayed.ms, { flops, bytes }), ...rest },
   ];
 }

@@ -1,4 +1,5 @@
 import { attention, linear, rmsNorm, swiglu } from '@latte-flow/ops';
+import type { Weight } from '@latte-flow/runtime';
 import {
   add,
   matMul,
@@ -16,43 +17,9 @@ import {
   type Tensor3D,
 } from '@tensorflow/tfjs-core';
 
-import type { LayerShape } from './shapes.ts';
-import type { TensorDraw } from './philox-tensors.ts';
+import type { PlainLayer } from './layer-weights.ts';
 
 const EPS = 1e-6;
-
-/**
- * Weights of one layer of tooling/benchmark/layers.py: RMSNorm, qkv without bias, softmax attention, output projection,
- * add; RMSNorm, SwiGLU, add.
- */
-export interface PlainLayer<T extends Tensor = Tensor> {
-  /** `[3 D, D]` */
-  readonly qkv: T;
-  /** `[D, D]` */
-  readonly out: T;
-  /** `[I, D]` */
-  readonly gate: T;
-  readonly up: T;
-  /** `[D, I]` */
-  readonly down: T;
-  /** `[D]` */
-  readonly attentionNorm: T;
-  readonly mlpNorm: T;
-}
-
-/** Weights that keep the activations' size. Owned by the caller. */
-export function drawLayers({ layers, width, intermediate }: LayerShape, draw: TensorDraw): PlainLayer[] {
-  const weight = (out: number, input: number): Tensor => draw.normal([out, input], 1 / Math.sqrt(input));
-  return Array.from({ length: layers }, () => ({
-    qkv: weight(3 * width, width),
-    out: weight(width, width),
-    gate: weight(intermediate, width),
-    up: weight(intermediate, width),
-    down: weight(width, intermediate),
-    attentionNorm: draw.aroundOne([width]),
-    mlpNorm: draw.aroundOne([width]),
-  }));
-}
 
 /** `[B, N, 3 D]` -> query, key and value, `[B, H, N, E]` each. */
 function splitHeads(qkv: Tensor, heads: number): Tensor[] {
@@ -72,14 +39,14 @@ function joinHeads(x: Tensor): Tensor {
  * @param x `[B, N, D]`, borrowed
  * @returns `[B, N, D]`, owned by the caller
  */
-export function runLayers(x: Tensor, layers: readonly PlainLayer[], heads: number): Tensor {
+export function runLayers(x: Tensor, layers: readonly PlainLayer<Weight>[], heads: number): Tensor {
   return tidy(() =>
     layers.reduce((x, { qkv, out, gate, up, down, attentionNorm, mlpNorm }) => {
       const [query, key, value] = splitHeads(linear(rmsNorm(x, attentionNorm, EPS), qkv), heads);
       const { output } = attention({ query: query!, key: key!, value: value! });
-      const attended = add(x, linear(joinHeads(output), out));
+      const attended = linear(joinHeads(output), out, undefined, { residual: x });
       const h = rmsNorm(attended, mlpNorm, EPS);
-      return add(attended, linear(swiglu(linear(h, gate), linear(h, up)), down));
+      return linear(swiglu(linear(h, gate), linear(h, up)), down, undefined, { residual: attended });
     }, x),
   );
 }

@@ -1,4 +1,5 @@
-import type { KernelSelection } from '@latte-flow/ops';
+import { kernelFeatures, withKernels, withPrecision, type Precision } from '@latte-flow/ops';
+import type { PackedFormat } from '@latte-flow/runtime';
 
 import type { Timing } from './clock.ts';
 import type { ShapeName } from './shapes.ts';
@@ -9,6 +10,15 @@ import type { ShapeName } from './shapes.ts';
  */
 export type Engine = 'fused' | 'portable' | 'tensorflow.js';
 
+/** Who computes, and how. */
+export interface Contender {
+  readonly engine: Engine;
+  /** Of the operands of products. */
+  readonly precision: Precision;
+  /** How the weights lie in memory. */
+  readonly weights: 'float32' | PackedFormat;
+}
+
 /** Every op enqueued from JavaScript at each repetition, or recorded once and replayed (`captureStep`). */
 export type Mode = 'enqueued' | 'captured';
 
@@ -16,12 +26,11 @@ export type Mode = 'enqueued' | 'captured';
 export type Pass = 'forward' | 'gradient' | 'training step';
 
 /** One measurement, as it stands in the JSON. */
-export interface BenchResult extends Timing {
+export interface BenchResult extends Timing, Contender {
   /** `layers`, or an op's name. */
   readonly name: string;
   readonly shape: ShapeName;
   readonly pass: Pass;
-  readonly engine: Engine;
   readonly mode: Mode;
   /** Commands that one repetition gives the device, where that is known. */
   readonly dispatches: number | null;
@@ -33,7 +42,29 @@ export interface BenchResult extends Timing {
   readonly error_against: Engine | null;
 }
 
-export const kernelsOf = (engine: Engine): KernelSelection => ({ choice: engine === 'fused' ? 'fused' : 'portable' });
+export const contender = (engine: Engine, options: Partial<Contender> = {}): Contender => ({
+  engine,
+  precision: 'float32',
+  weights: 'float32',
+  ...options,
+});
+
+/**
+ * Our ops on this device: by their definitions; on WebGPU also by kernels, in half precision too where there are matrix
+ * units.
+ */
+export function ourContenders(): Contender[] {
+  const features = kernelFeatures();
+  const kernels = features === undefined ? [] : [contender('fused')];
+  if (features?.subgroupMatrix && features.f16) kernels.push(contender('fused', { precision: 'float16' }));
+  return [...kernels, contender('portable')];
+}
+
+/** Runs `work`, which is synchronous, as a contender does. */
+export function runAs<T>({ engine, precision }: Contender, work: () => T): T {
+  const choice = engine === 'fused' ? 'fused' : 'portable';
+  return withKernels({ choice }, () => withPrecision(precision, work));
+}
 
 /** What a repetition computes and moves, as rates. */
 export function rates(ms: number, { flops, bytes }: { flops?: number; bytes?: number }) {

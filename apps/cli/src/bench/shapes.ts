@@ -12,7 +12,7 @@ export interface LayerShape {
 export const shapes = {
   small: { layers: 4, width: 384, intermediate: 1024, heads: 6, batch: 64, tokens: 256 },
   group: { layers: 7, width: 1536, intermediate: 8960, heads: 12, batch: 1, tokens: 64 },
-  tiny: { layers: 2, width: 16, intermediate: 40, heads: 2, batch: 2, tokens: 7 },
+  tiny: { layers: 1, width: 16, intermediate: 40, heads: 2, batch: 2, tokens: 7 },
 } as const satisfies Record<string, LayerShape>;
 
 export type ShapeName = keyof typeof shapes;

@@ -48,7 +48,8 @@ A round enqueues repetitions for about 60 ms and waits once for the device; ms i
   device, adapter { vendor, architecture, device, description, ... }, features, limits
   versions    { node, tensorflow_js, dawn, latte_flow, commit }
   shapes      the sizes of each
-  results     [{ name, shape, pass: forward | gradient (with its forward) | training step, engine, mode, ms, ms_min,
+  results     [{ name, shape, pass: forward | gradient (with its forward) | training step, engine, precision (of the operands
+              of products), weights (as they lie in memory), mode, ms, ms_min,
               ms_max, repetitions, rounds, dispatches, tflops, gb_per_s (least traffic), error (largest, as a part of the largest
               value of the engine error_against; of a training step, its gradients'), error_against }]
   failures    [{ name, shape, message }]: what could not be measured; the exit code is 1 then`;

@@ -1,0 +1,110 @@
+import { meanSquaredError } from '@latte-flow/ops';
+import { AdamW, layOutBlocks } from '@latte-flow/trainer';
+import {
+  dispose,
+  mean,
+  square,
+  sub,
+  tidy,
+  train,
+  variable,
+  variableGrads,
+  type Scalar,
+  type Tensor,
+  type Variable,
+} from '@tensorflow/tfjs-core';
+
+import { clock } from './clock.ts';
+import type { PlainLayer } from './layer-weights.ts';
+import { valuesOf, type MeasureOptions } from './measure.ts';
+import { TensorDraw } from './philox-tensors.ts';
+import { runLayers, runStockLayers } from './plain-layer.ts';
+import { contender, ourContenders, rates, runAs, scaledError, type BenchResult, type Contender } from './result.ts';
+import { forwardFlops, shapes, type ShapeName } from './shapes.ts';
+
+const LEARNING_RATE = 1e-4;
+/** A gradient is two more products for each of the forward pass. */
+const TRAINING_FLOPS = 3;
+/** What the others' gradients are compared with. */
+const STOCK = contender('tensorflow.js');
+
+interface TrainingStep {
+  readonly step: () => void;
+  dispose(): void;
+}
+
+/** Gradients and AdamW, which is the trainer's. */
+function ourStep(loss: () => Scalar, variables: readonly Variable[]): TrainingStep {
+  const [block] = layOutBlocks(new Map(variables.map((weights) => [weights.name, weights])), () => 'layers');
+  const optimizer = new AdamW([block!]);
+  const step = (): void =>
+    tidy(() => {
+      const { grads } = variableGrads(loss, [...variables]);
+      optimizer.update(new Map([[block!, block!.gradients(grads)!]]), { learningRate: LEARNING_RATE });
+    });
+  return { step, dispose: () => optimizer.dispose() };
+}
+
+/** Adam: TensorFlow.js has no decoupled decay. */
+function stockStep(loss: () => Scalar, variables: readonly Variable[]): TrainingStep {
+  const optimizer = train.adam(LEARNING_RATE);
+  return {
+    step: () => void optimizer.minimize(loss, false, [...variables]),
+    dispose: () => optimizer.dispose(),
+  };
+}
+
+function trainable({ ...weights }: PlainLayer): PlainLayer {
+  const entries = Object.entries<Tensor>(weights).map(([name, value]) => [name, variable(value)]);
+  return Object.fromEntries(entries) as PlainLayer;
+}
+
+/** Mean squared error against a target, gradients by all weights, and their update. */
+export async function* benchTraining(
+  shape: ShapeName,
+  { layers: initial, x, ...options }: { layers: readonly PlainLayer[]; x: Tensor } & MeasureOptions,
+): AsyncGenerator<BenchResult> {
+  const { heads } = shapes[shape];
+  const target = new TensorDraw().normal(x.shape);
+  let expected: Float32Array[] | undefined;
+  try {
+    for (const one of [STOCK, ...ourContenders()]) {
+      const layers = initial.map(trainable);
+      const variables = layers.flatMap(({ ...weights }) => Object.values(weights) as Variable[]);
+      const loss = (): Scalar =>
+        one === STOCK
+          ? mean(square(sub(runStockLayers(x, layers, heads), target)))
+          : meanSquaredError(runLayers(x, layers, heads), target);
+      const training = one === STOCK ? stockStep(loss, variables) : ourStep(loss, variables);
+      try {
+        const gradients = await gradientsOf(one, loss, variables);
+        expected ??= gradients;
+        const timing = await clock(() => runAs(one, training.step), options);
+        yield {
+          name: 'layers',
+          shape,
+          pass: 'training step',
+          ...one,
+          mode: 'enqueued',
+          ...timing,
+          dispatches: null,
+          ...rates(timing.ms, { flops: TRAINING_FLOPS * forwardFlops(shapes[shape]) }),
+          error: one === STOCK ? null : scaledError(gradients, expected),
+          error_against: STOCK.engine,
+        };
+      } finally {
+        training.dispose();
+        dispose(variables);
+      }
+    }
+  } finally {
+    target.dispose();
+  }
+}
+
+function gradientsOf(one: Contender, loss: () => Scalar, variables: Variable[]): Promise<Float32Array[]> {
+  return valuesOf(one, () => {
+    const { grads } = variableGrads(loss, variables);
+    return variables.map((weights) => grads[weights.name]!);
+  });
+}
