@@ -24,8 +24,9 @@ export const BACKBONE_FOLDER = 'vlm';
 export interface LoadLatteFlowOptions extends OpenFileStoreOptions {
   /**
    * What the weights of stream and backbone are kept as: one dtype, or one by pattern of names, such as
-   * `{ 'visual.*': 'float16', '*': 'int4' }`. Packed ones are dequantised when they are used. Default: as they are stored
-   * where `latte convert` has quantised them, else float32.
+   * `{ 'visual.*': 'float16', '*': 'int4' }`. Packed ones stay packed: products on WebGPU read them as they are (those of
+   * `float16` in half precision where the device has matrix units), elsewhere they are dequantised when they are used.
+   * Default: as they are stored where `latte convert` has quantised them, else float32.
    */
   readonly dtype?: DtypeRules;
 }

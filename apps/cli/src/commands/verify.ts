@@ -1,13 +1,13 @@
 import { stat } from 'node:fs/promises';
 
-import { describeValue, refuseArgument } from '@latte-flow/core';
+import { describeValue, refuseArgument, requireOneOf } from '@latte-flow/core';
 import { bootBackend } from '@latte-flow/runtime';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 
 import { ExitCode } from '../failure.ts';
 import { deviceFlag, deviceOption } from '../options.ts';
 import { printJson, say, type CommandContext } from '../terminal.ts';
-import type { Status } from '../verify/report.ts';
+import { FLOAT16_BOUND, verifyDtypes, type Status } from '../verify/report.ts';
 import { discoverFixtures } from '../verify/discover.ts';
 import { verifyFixture } from '../verify/verify.ts';
 
@@ -57,9 +57,16 @@ export function verifyCommand(context: CommandContext): Command {
     .description('check every fixture below the folders against this program, quantity by quantity')
     .argument('<dir...>', 'folders')
     .addOption(deviceFlag())
+    .addOption(
+      new Option(
+        '--dtype <name>',
+        `what weights are kept as: float32, or float16, whose results are compared with ${FLOAT16_BOUND.metric} ${FLOAT16_BOUND.tolerance}`,
+      ).default('float32'),
+    )
     .addHelpText('after', HELP)
-    .action(async (folders: string[], options: { device: string }) => {
+    .action(async (folders: string[], options: { device: string; dtype: string }) => {
       const device = deviceOption(WHERE, options.device);
+      const dtype = requireOneOf(WHERE, '--dtype', options.dtype, verifyDtypes);
       await requireFolders(folders);
       const fixtures = await discoverFixtures(folders);
       if (fixtures.length === 0) {
@@ -77,6 +84,7 @@ export function verifyCommand(context: CommandContext): Command {
       for (const fixture of fixtures) {
         await verifyFixture(fixture, {
           device: backend.device,
+          dtype,
           signal,
           onLine: (line) => {
             counts[line.status]++;

@@ -31,14 +31,30 @@ export interface Bound {
 
 export const EXACT: Bound = { metric: 'exact', tolerance: 0 };
 
+/** What weights are kept as while a fixture is checked. */
+export const verifyDtypes = ['float32', 'float16'] as const;
+export type VerifyDtype = (typeof verifyDtypes)[number];
+
+/** How close what is computed from weights must be where these are halves. */
+export const FLOAT16_BOUND: Bound = { metric: 'scaled', tolerance: 1e-2 };
+
+/** How close what is computed from a model's weights must be where these are float32. */
+export interface WeightsBound extends Bound {
+  readonly ofWeights: true;
+}
+
 interface Comparison extends Bound {
   readonly visible?: Visible;
+  /** True for what is computed from a model's weights. */
+  readonly ofWeights?: true;
 }
 
 interface ReportOptions {
   readonly fixture: string;
   readonly kind: string;
   readonly device: Device;
+  /** Default float32. */
+  readonly dtype?: VerifyDtype;
   readonly signal?: AbortSignal;
   readonly onLine: (line: CheckLine) => void;
 }
@@ -50,6 +66,7 @@ function messageOf(error: unknown): string {
 /** Collects the lines of one fixture. A check that throws becomes a `fail` line, and the next one runs. */
 export class FixtureReport {
   readonly device: Device;
+  readonly dtype: VerifyDtype;
   readonly signal: AbortSignal | undefined;
   readonly #options: ReportOptions;
   #lines = 0;
@@ -57,6 +74,7 @@ export class FixtureReport {
   constructor(options: ReportOptions) {
     this.#options = options;
     this.device = options.device;
+    this.dtype = options.dtype ?? 'float32';
     this.signal = options.signal;
   }
 
@@ -84,9 +102,10 @@ export class FixtureReport {
   /** Compares what `work` returns, the project's quantity and the fixture's. */
   async compare(
     quantity: string,
-    { metric, tolerance, visible }: Comparison,
+    { visible, ofWeights, ...bound }: Comparison,
     work: () => Promise<readonly [actual: Quantity, expected: Quantity]> | readonly [Quantity, Quantity],
   ): Promise<void> {
+    const { metric, tolerance } = ofWeights && this.dtype === 'float16' ? FLOAT16_BOUND : bound;
     await this.section(quantity, async () => {
       const [actual, expected] = await work();
       const error = errorBetween(actual, expected, { metric, visible });

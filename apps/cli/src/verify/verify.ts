@@ -2,20 +2,22 @@ import type { Device } from '@latte-flow/runtime';
 
 import { discoverFixtures, type Fixture } from './discover.ts';
 import { fixtureKinds } from './kinds/index.ts';
-import { FixtureReport, type CheckLine } from './report.ts';
+import { FixtureReport, type CheckLine, type VerifyDtype } from './report.ts';
 
 export interface VerifyOptions {
   /** The backend that is running. */
   readonly device: Device;
+  /** What the models' weights are kept as. Default float32. */
+  readonly dtype?: VerifyDtype;
   readonly signal?: AbortSignal;
   /** Called for every quantity as soon as it is known. */
   readonly onLine: (line: CheckLine) => void;
 }
 
 /** Checks one fixture, quantity by quantity, on the current backend. Throws on abort only. */
-export async function verifyFixture(fixture: Fixture, { device, signal, onLine }: VerifyOptions): Promise<void> {
+export async function verifyFixture(fixture: Fixture, { device, dtype, signal, onLine }: VerifyOptions): Promise<void> {
   const { path, kind, problem } = fixture;
-  const report = new FixtureReport({ fixture: path, kind, device, signal, onLine });
+  const report = new FixtureReport({ fixture: path, kind, device, dtype, signal, onLine });
   const check = fixtureKinds.get(kind);
   if (problem !== undefined) report.fail('*', problem);
   else if (check === undefined) report.unsupported('*', `no check for fixtures of kind ${kind} yet`);

@@ -6,7 +6,7 @@ import { TensorOwner } from '@latte-flow/runtime';
 import type { Fixture } from '../discover.ts';
 import { FixtureTensors } from '../fixture-tensors.ts';
 import type { FixtureReport } from '../report.ts';
-import { uploadContext, uploadParameters } from './stream-fixture.ts';
+import { uploadContext, loadParameters } from './stream-fixture.ts';
 import { checkSamples } from './stream-sampling.ts';
 import { checkTraining } from './stream-training.ts';
 import { checkVelocities } from './stream-velocity.ts';
@@ -20,7 +20,7 @@ export async function checkLatteFlow({ path, content }: Fixture, report: Fixture
   const context = contextOf('cond');
   const latents = owner.own(tensors.upload('latents'));
   {
-    using parameters = uploadParameters(tensors, config);
+    using parameters = await loadParameters(tensors, config, { dtype: report.dtype });
     const stream = { config, tensors, parameters, latents, context };
     await checkVelocities(stream, report);
     await report.section('sample', async () => {

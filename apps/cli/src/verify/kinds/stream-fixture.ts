@@ -1,28 +1,48 @@
-import { toFloat32 } from '@latte-flow/checkpoint';
+import { dtypeOf, encodeFloat16, PackedTensor, toFloat32, type HostTensor } from '@latte-flow/checkpoint';
 import { generationStreamShapes, type LatteFlowConfig, type PromptContext } from '@latte-flow/model';
 import { ParameterStore, type TensorOwner } from '@latte-flow/runtime';
 
 import type { FixtureTensors } from '../fixture-tensors.ts';
-import type { Bound } from '../report.ts';
+import type { Bound, VerifyDtype, WeightsBound } from '../report.ts';
 
 /** Velocities, hidden states, maps, samples, caches. */
-export const STREAM_BOUND: Bound = { metric: 'scaled', tolerance: 1e-4 };
+export const STREAM_BOUND: WeightsBound = { metric: 'scaled', tolerance: 1e-4, ofWeights: true };
 export const GRADIENT_BOUND: Bound = { metric: 'scaled', tolerance: 1e-3 };
 export const LOSS_BOUND: Bound = { metric: 'absolute', tolerance: 1e-4 };
 
 const PARAMETER = 'param.';
 
+/** The stream's weights on the host, in the order of the file. */
+async function* readParameters(
+  tensors: FixtureTensors,
+  dtype: VerifyDtype,
+): AsyncGenerator<readonly [string, HostTensor]> {
+  const chosen = dtypeOf(dtype);
+  for (const name of tensors.namesAfter(PARAMETER)) {
+    const view = tensors.view(PARAMETER + name);
+    const { shape } = view;
+    const values = toFloat32(view, { name });
+    if (chosen(name, shape) === 'float32') yield [name, { shape, values }];
+    else yield [name, new PackedTensor({ dtype: 'float16', shape, codes: bytesOf(encodeFloat16(values)) })];
+  }
+}
+
+const bytesOf = (halves: Uint16Array): Uint8Array =>
+  new Uint8Array(halves.buffer, halves.byteOffset, halves.byteLength);
+
 /** The weights of a fixture's stream, owned by the caller; refused if they are not those that the config asks for. */
-export function uploadParameters(
+export function loadParameters(
   tensors: FixtureTensors,
   config: LatteFlowConfig,
-  { trainable = false }: { readonly trainable?: boolean } = {},
-): ParameterStore {
-  const entries = tensors.namesAfter(PARAMETER).map((name) => {
-    const view = tensors.view(PARAMETER + name);
-    return [name, { shape: view.shape, values: toFloat32(view, { name }) }] as const;
+  { dtype, trainable = false }: { readonly dtype: VerifyDtype; readonly trainable?: boolean },
+): Promise<ParameterStore> {
+  const names = tensors.namesAfter(PARAMETER);
+  return ParameterStore.load(readParameters(tensors, dtype), {
+    where: 'verify',
+    found: new Map(names.map((name) => [name, tensors.view(PARAMETER + name)])),
+    expected: generationStreamShapes(config),
+    trainable,
   });
-  return ParameterStore.upload(entries, { where: 'verify', expected: generationStreamShapes(config), trainable });
 }
 
 /** The context that a fixture spells out, `cond` or `null`; its tensors go to `owner`. */

@@ -7,7 +7,7 @@ import { variableGrads, type Scalar, type Tensor } from '@tensorflow/tfjs-core';
 import { download, list } from '../compare.ts';
 import type { FixtureTensors } from '../fixture-tensors.ts';
 import { EXACT, type FixtureReport } from '../report.ts';
-import { GRADIENT_BOUND, LOSS_BOUND, uploadParameters } from './stream-fixture.ts';
+import { GRADIENT_BOUND, LOSS_BOUND, loadParameters } from './stream-fixture.ts';
 
 const GRADIENT = 'grad.';
 /** The optimiser of `train.adamw_losses`. */
@@ -24,9 +24,13 @@ interface TrainingCase {
 export async function checkTraining(training: TrainingCase, report: FixtureReport): Promise<void> {
   const { config, tensors, context } = training;
   if (tensors.namesAfter('train.').length === 0 && tensors.namesAfter(GRADIENT).length === 0) return;
+  if (report.dtype !== 'float32') {
+    report.unsupported('train', `weights that are kept as ${report.dtype} cannot be trained`);
+    return;
+  }
   await report.section('train', async () => {
     using owner = new TensorOwner();
-    using parameters = uploadParameters(tensors, config, { trainable: true });
+    using parameters = await loadParameters(tensors, config, { dtype: 'float32', trainable: true });
     const batch = {
       data: owner.own(tensors.upload('train.x1')),
       noise: owner.own(tensors.upload('train.x0')),

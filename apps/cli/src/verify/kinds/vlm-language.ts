@@ -12,10 +12,10 @@ import {
 import type { Tensor } from '@tensorflow/tfjs-core';
 
 import { download, type Quantity } from '../compare.ts';
-import { EXACT, type Bound, type FixtureReport } from '../report.ts';
+import { EXACT, type WeightsBound, type FixtureReport } from '../report.ts';
 import type { GoldenVlm } from './vlm-golden.ts';
 
-const LOGITS_BOUND: Bound = { metric: 'absolute', tolerance: 5e-4 };
+const LOGITS_BOUND: WeightsBound = { metric: 'absolute', tolerance: 5e-4, ofWeights: true };
 
 export interface CaseOptions {
   readonly name: string;

@@ -28,7 +28,7 @@ export async function checkSpellings(golden: GoldenVlm, report: FixtureReport): 
     const config = await store.read((await exists(path(CONFIG))) ? CONFIG : 'config.json');
     const weights = encodeSafetensors(renamedWeights(await readWeights(store), names));
     const files = { 'config.json': config, 'model.safetensors': weights };
-    using other = await VisionLanguageModel.fromPretrained(overlay(store, files));
+    using other = await VisionLanguageModel.fromPretrained(overlay(store, files), { dtype: report.dtype });
     return await sameParameters(other, model);
   });
 }

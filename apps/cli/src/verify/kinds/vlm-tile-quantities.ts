@@ -15,10 +15,10 @@ import {
 } from '@latte-flow/vlm';
 
 import { download } from '../compare.ts';
-import { EXACT, type Bound, type FixtureReport } from '../report.ts';
+import { EXACT, type WeightsBound, type FixtureReport } from '../report.ts';
 import type { CaseOptions } from './vlm-language.ts';
 
-const STATE_BOUND: Bound = { metric: 'absolute', tolerance: 5e-4 };
+const STATE_BOUND: WeightsBound = { metric: 'absolute', tolerance: 5e-4, ofWeights: true };
 
 /** What only fixtures with tiles have: which pixels are padding, and the two ends of the tower. */
 export async function checkTileQuantities({ name, golden }: CaseOptions, report: FixtureReport): Promise<void> {

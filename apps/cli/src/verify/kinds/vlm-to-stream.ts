@@ -9,7 +9,7 @@ import { download, list } from '../compare.ts';
 import type { Fixture } from '../discover.ts';
 import { FixtureTensors } from '../fixture-tensors.ts';
 import { EXACT, type FixtureReport } from '../report.ts';
-import { STREAM_BOUND, uploadContext, uploadParameters } from './stream-fixture.ts';
+import { STREAM_BOUND, uploadContext, loadParameters } from './stream-fixture.ts';
 import { checkSamples } from './stream-sampling.ts';
 import { checkVelocities } from './stream-velocity.ts';
 import { readModelInputs, readPatches } from './vlm-inputs.ts';
@@ -29,7 +29,10 @@ function backboneFolder({ path, content }: Fixture): string {
 export async function checkVlmToStream(fixture: Fixture, report: FixtureReport): Promise<void> {
   const config = parseLatteFlowConfig(fixture.content);
   const tensors = await FixtureTensors.read(join(fixture.path, 'fixture.safetensors'));
-  using vlm = await VisionLanguageModel.fromPretrained(backboneFolder(fixture), { signal: report.signal });
+  using vlm = await VisionLanguageModel.fromPretrained(backboneFolder(fixture), {
+    dtype: report.dtype,
+    signal: report.signal,
+  });
   const images = readPatches(tensors, vlm.config, { prefix: '' });
   const inputs = readModelInputs(tensors, { prefix: '', images });
   using owner = new TensorOwner();
@@ -49,7 +52,7 @@ export async function checkVlmToStream(fixture: Fixture, report: FixtureReport):
   await report.compare('cond.end', EXACT, () => [list(context.end), tensors.quantity('cond.end')]);
 
   const latents = owner.own(tensors.upload('latents'));
-  using parameters = uploadParameters(tensors, config);
+  using parameters = await loadParameters(tensors, config, { dtype: report.dtype });
   const stream = { config, tensors, parameters, latents, context };
   await checkVelocities(stream, report);
   await report.section('sample', async () => {

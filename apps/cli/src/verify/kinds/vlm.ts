@@ -12,7 +12,7 @@ import { checkTileQuantities } from './vlm-tile-quantities.ts';
 
 /** A checkpoint of any architecture with the numbers of the reference beside it. */
 export async function checkVlm({ path }: Fixture, report: FixtureReport): Promise<void> {
-  using model = await VisionLanguageModel.fromPretrained(path, { signal: report.signal });
+  using model = await VisionLanguageModel.fromPretrained(path, { dtype: report.dtype, signal: report.signal });
   const golden = await GoldenVlm.open(path, model);
   await checkImages(golden, report);
   await report.section('smart_resize_table', () => checkSizes(golden, report));
