@@ -1,5 +1,5 @@
 import { normalNoise } from '@latte-flow/core';
-import { bootBackend, ParameterStore, type PackedFormat } from '@latte-flow/runtime';
+import { bootBackend, captureStep, ParameterStore, type PackedFormat } from '@latte-flow/runtime';
 import { grads, memory, mul, sum, tensor, tidy, type Scalar, type Tensor } from '@tensorflow/tfjs-core';
 import { describe, expect } from 'vitest';
 
@@ -127,4 +127,24 @@ describe.each(FORMATS)('linear with a weight of %s', (format) => {
       );
     }
   }
+});
+
+webgpuTest('a captured step reads packed weights, and what it dequantises', async () => {
+  await bootBackend({ device: 'webgpu' });
+  const before = memory().numTensors;
+  const packed = randomPacked('int8', { shape: [7, 20], stream: { seed: 5, image: 0 } });
+  using store = await load(packed);
+  const x = tensor(normalNoise(3 * 20, { seed: 5, image: 1 }), [3, 20]);
+  const step = (input: Tensor): Tensor[] => [linear(input, store.weight('weight')), linear(input, store.get('weight'))];
+  const plain = tidy(() => step(x));
+  using captured = captureStep(step, [x]);
+  for (let run = 0; run < 2; run++) {
+    const results = captured.run(x);
+    for (const [i, result] of results.entries()) expect(await result.data()).toEqual(await plain[i]!.data());
+    results.forEach((result) => result.dispose());
+  }
+  for (const each of [x, ...plain]) each.dispose();
+  captured.dispose();
+  store.dispose();
+  expect(memory().numTensors).toBe(before);
 });

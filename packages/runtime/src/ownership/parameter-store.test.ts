@@ -1,17 +1,16 @@
 import { memory, setBackend, sum, tidy } from '@tensorflow/tfjs-core';
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 
+import { randomPacked } from '../../../../tooling/test/packed-values.ts';
+import { webgpuTest } from '../../../../tooling/test/webgpu.ts';
 import { bootBackend } from '../node.ts';
-import type { PackedValues } from '../packed/packed-weight.ts';
+import { isPacked, type PackedValues } from '../packed/packed-weight.ts';
 import { ParameterStore, type ParameterValues } from './parameter-store.ts';
 
-beforeAll(async () => {
+let before: number;
+beforeEach(async () => {
   await bootBackend({ device: 'cpu' });
   await setBackend('cpu');
-});
-
-let before: number;
-beforeEach(() => {
   before = memory().numTensors;
 });
 afterEach(() => expect(memory().numTensors).toBe(before));
@@ -46,8 +45,35 @@ test('packed parameters are float32 inside a tidy, and gone after it', async () 
   expect(store.names()).toEqual(['norm', 'weight']);
   expect(store.has('weight')).toBe(true);
   expect(store.bytes).toBe(8 + 3);
+  expect(store.shape('weight')).toEqual([2, 2]);
+  tidy(() => {
+    expect(isPacked(store.weight('weight'))).toBe(false);
+  });
   expect([...(await store.download()).get('weight')!.values]).toEqual([1, 2, 3, 4]);
 });
+
+webgpuTest(
+  'on WebGPU they lie packed on the device, and are the float32 values where those are asked for',
+  async () => {
+    await bootBackend({ device: 'webgpu' });
+    const packed = randomPacked('int4', { shape: [3, 40], stream: { seed: 6, image: 0 } });
+    const found = new Map([['layer.weight', { shape: packed.shape }]]);
+    using store = await ParameterStore.load(inTurn({ 'layer.weight': packed }), { where: 'test', found });
+    const layer = store.scope('layer');
+    expect(layer.weight('weight')).toMatchObject({ shape: [3, 40], format: 'int4' });
+    expect(layer.weight('weight')).toBe(store.weight('layer.weight'));
+    expect(layer.shape('weight')).toEqual([3, 40]);
+    expect(store.bytes).toBe(packed.byteLength);
+    const kept = memory().numTensors;
+    const values = tidy(() => layer.get('weight'));
+    expect(await values.data()).toEqual(packed.dequantise());
+    values.dispose();
+    expect((await store.download()).get('layer.weight')!.values).toEqual(packed.dequantise());
+    expect(memory().numTensors).toBe(kept);
+    store.dispose();
+    expect(() => layer.weight('weight')).toThrow('disposed');
+  },
+);
 
 test('refused: packed parameters that are to be trained or listed', async () => {
   await expect(load({ trainable: true })).rejects.toThrow(
