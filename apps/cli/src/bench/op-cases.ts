@@ -1,13 +1,17 @@
 import {
   applyRope,
   attention,
+  convolution,
+  depthwiseConvolution,
   embed,
   gatedAdd,
+  gatedRmsNormAdd,
   gelu,
   layerNorm,
   linear,
   meanSquaredError,
   modulate,
+  modulatedRmsNorm,
   rmsNorm,
   ropeTables,
   silu,
@@ -114,6 +118,24 @@ export const opCases: Readonly<Record<string, MakeCase>> = {
     inputs: [draw.normal([batch, tokens, width]), draw.normal([batch, width]), draw.normal([batch, tokens, width])],
     run: (x, scale, y) => gatedAdd(x!, scale!, y!),
   }),
+  'modulated-rms-norm': ({ batch, tokens, width }, draw) => ({
+    inputs: [
+      draw.normal([batch, tokens, width]),
+      draw.aroundOne([width]),
+      draw.normal([batch, width]),
+      draw.normal([batch, width]),
+    ],
+    run: (x, weight, scale, shift) => modulatedRmsNorm(x!, weight!, scale!, shift!, EPS),
+  }),
+  'gated-rms-norm-add': ({ batch, tokens, width }, draw) => ({
+    inputs: [
+      draw.normal([batch, tokens, width]),
+      draw.normal([batch, width]),
+      draw.normal([batch, tokens, width]),
+      draw.aroundOne([width]),
+    ],
+    run: (x, scale, y, weight) => gatedRmsNormAdd(x!, scale!, y!, weight!, EPS),
+  }),
   swiglu: ({ batch, tokens, intermediate }, draw) => ({
     inputs: [draw.normal([batch, tokens, intermediate]), draw.normal([batch, tokens, intermediate])],
     run: (gate, up) => swiglu(gate!, up!),
@@ -146,6 +168,21 @@ export const opCases: Readonly<Record<string, MakeCase>> = {
     constants: [draw.normal([batch, tokens, width])],
     run: (prediction, target) => meanSquaredError(prediction!, target!),
   }),
+  convolution: ({ batch, tokens, width }, draw) => {
+    const side = Math.floor(Math.sqrt(tokens));
+    return {
+      inputs: [draw.normal([batch, side, side, width]), draw.normal([width, width, 3, 3], 1 / Math.sqrt(9 * width))],
+      run: (x, weight) => convolution(x!, weight!),
+      flops: 2 * 9 * batch * side ** 2 * width ** 2,
+    };
+  },
+  'depthwise-convolution': ({ batch, tokens, width }, draw) => {
+    const side = Math.floor(Math.sqrt(tokens));
+    return {
+      inputs: [draw.normal([batch, side, side, width]), draw.normal([width, 1, 3, 3])],
+      run: (x, weight) => depthwiseConvolution(x!, weight!),
+    };
+  },
   add: ({ batch, tokens, width }, draw) => ({
     inputs: [draw.normal([batch, tokens, width]), draw.normal([batch, tokens, width])],
     run: (x, y) => add(x!, y!),

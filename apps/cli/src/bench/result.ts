@@ -23,7 +23,7 @@ export interface Contender {
 export type Mode = 'enqueued' | 'captured';
 
 /** `gradient` is the forward pass and its gradient. */
-export type Pass = 'forward' | 'gradient' | 'training step';
+export type Pass = 'forward' | 'gradient' | 'update' | 'training step';
 
 /** One measurement, as it stands in the JSON. */
 export interface BenchResult extends Timing, Contender {

@@ -4,9 +4,11 @@ import { isAbort, requireOneOf, throwIfAborted } from '@latte-flow/core';
 import { bootBackend } from '@latte-flow/runtime';
 import { Command, Option } from 'commander';
 
+import { benchAdamW } from '../bench/bench-adamw.ts';
 import { benchLayers } from '../bench/bench-layers.ts';
 import { benchOp } from '../bench/bench-ops.ts';
 import { DeviceWait } from '../bench/clock.ts';
+import type { MeasureOptions } from '../bench/measure.ts';
 import { opNames } from '../bench/op-cases.ts';
 import type { BenchResult } from '../bench/result.ts';
 import { shapeNames, shapes, type ShapeName } from '../bench/shapes.ts';
@@ -24,7 +26,8 @@ const DEFAULT_SHAPES = 'small,group';
 const DEFAULT_ROUNDS = '5';
 /** The stack of layers, beside the single ops. */
 const LAYERS = 'layers';
-const MEASURABLE = [LAYERS, ...opNames];
+const ADAMW = 'adamw';
+const MEASURABLE = [LAYERS, ...opNames, ADAMW];
 
 const describeShapes = Object.entries(shapes).map(([name, shape]) => {
   const { layers, width, intermediate, heads, batch, tokens } = shape;
@@ -36,7 +39,7 @@ Shapes:
 ${describeShapes.join('\n')}
 
 --ops takes layers (the stack of plain layers: forward, and the training step of small and tiny) and
-${opNames.join(', ')}
+${[...opNames, ADAMW].join(', ')}
 
 Each is measured by our kernels (engine fused; on WebGPU only), by our ops' definitions on TensorFlow.js' ops (portable) and, for
 layers, written with TensorFlow.js alone (tensorflow.js); op by op (mode enqueued) and recorded and replayed (captured).
@@ -48,7 +51,7 @@ A round enqueues repetitions for about 60 ms and waits once for the device; ms i
   device, adapter { vendor, architecture, device, description, ... }, features, limits
   versions    { node, tensorflow_js, dawn, latte_flow, commit }
   shapes      the sizes of each
-  results     [{ name, shape, pass: forward | gradient (with its forward) | training step, engine, precision (of the operands
+  results     [{ name, shape, pass: forward | gradient (with its forward) | update | training step, engine, precision (of the operands
               of products), weights (as they lie in memory), mode, ms, ms_min,
               ms_max, repetitions, rounds, dispatches, tflops, gb_per_s (least traffic), error (largest, as a part of the largest
               value of the engine error_against; of a training step, its gradients'), error_against }]
@@ -79,6 +82,11 @@ function commandLine(what: string, { shapes, ops, rounds, device }: TypedOptions
   return `latte bench ${what} --shapes ${shapes} --ops ${ops} --rounds ${rounds} --device ${device}`;
 }
 
+function benchOf(name: string, shape: ShapeName, options: MeasureOptions): AsyncIterable<BenchResult> {
+  if (name === LAYERS) return benchLayers(shape, options);
+  return name === ADAMW ? benchAdamW(shape, options) : benchOp(name, { shape, ...options });
+}
+
 async function runBench(what: string, options: TypedOptions, context: CommandContext): Promise<void> {
   requireOneOf(WHERE, 'WHAT', what, ['ops']);
   const shapeList = names('--shapes', options.shapes, shapeNames);
@@ -101,11 +109,8 @@ async function runBench(what: string, options: TypedOptions, context: CommandCon
     for (const shape of shapeList) {
       for (const name of wanted) {
         throwIfAborted(signal);
-        const measureOptions = { rounds, signal, wait };
         try {
-          const measured =
-            name === LAYERS ? benchLayers(shape, measureOptions) : benchOp(name, { shape, ...measureOptions });
-          for await (const result of measured) results.push(result);
+          for await (const result of benchOf(name, shape, { rounds, signal, wait })) results.push(result);
         } catch (error) {
           if (isAbort(error, signal)) throw error;
           failures.push({ name, shape, message: error instanceof Error ? error.message : String(error) });
