@@ -7,8 +7,8 @@ const lines = (parts: readonly string[]): string => parts.join('\n');
 
 /**
  * C = A B with operands rounded to f16 on their way into workgroup memory, multiplied by the matrix units of the device
- * (`chromium-experimental-subgroup-matrix`), summed in f32. Operands lie as in `tiledProduct`; their contiguous axes are multiples of
- * 4, M, N and K of nothing. Workgroups lie along x (columns), y (rows) and z (pieces of the inner axis).
+ * (`chromium-experimental-subgroup-matrix`), summed in f32. Operands and workgroups lie as in `tiledProduct`. In workgroup memory
+ * 4 halves are one element, so that a lane stores what it read at once; the units read the bits as halves.
  */
 export const matrixProduct = programs(
   (
@@ -23,6 +23,7 @@ export const matrixProduct = programs(
     subgroupColumns: number,
     transposeA: boolean,
     transposeB: boolean,
+    layoutA: OperandLayout,
     layoutB: OperandLayout,
     vectorC: boolean,
     bias: boolean,
@@ -31,12 +32,10 @@ export const matrixProduct = programs(
     const subgroups = subgroupRows * subgroupColumns;
     const lanes = subgroups * subgroupSize;
     const [tallest, widest] = [rows / subgroupRows / unitRows, columns / subgroupColumns / unitColumns];
-    const stride = depth + 8; // shifts the banks of neighbouring rows
-    const [strideA, strideB] = [transposeA ? rows + 8 : stride, transposeB ? stride : columns + 8];
-    const [sizeA, sizeB] = [
-      transposeA ? depth * strideA : rows * stride,
-      transposeB ? columns * stride : depth * strideB,
-    ];
+    // In elements of 4 halves; 2 more shift the banks of neighbouring rows.
+    const strideOf = (innerContiguous: boolean, extent: number): number => (innerContiguous ? depth : extent) / 4 + 2;
+    const [strideA, strideB] = [strideOf(!transposeA, rows), strideOf(transposeB, columns)];
+    const [sizeA, sizeB] = [(transposeA ? depth : rows) * strideA, (transposeB ? columns : depth) * strideB];
     const operand = (
       name: 'a' | 'b',
       extent: number,
@@ -62,19 +61,16 @@ export const matrixProduct = programs(
           ),
         ),
         store: lines(
-          range(perLane).flatMap((i) => [
-            `let halves_${name}${i} = ${halvesOf(`next_${name}${i}`, reader)};`,
-            ...range(4).map(
-              (j) =>
-                `tile_${name}[row_${name}${i} * ${tileStride}u + column_${name}${i} + ${j}u] = halves_${name}${i}[${j}];`,
-            ),
-          ]),
+          range(perLane).map(
+            (i) =>
+              `tile_${name}[row_${name}${i} * ${tileStride}u + column_${name}${i} / 4u] = ${halvesOf(`next_${name}${i}`, reader)};`,
+          ),
         ),
       };
     };
     const readerA = operandReader(
       'a',
-      'vectors',
+      layoutA,
       transposeA ? { outer: 'params.k', inner: 'params.m' } : { outer: 'params.m', inner: 'params.k' },
     );
     const readerB = operandReader(
@@ -90,12 +86,20 @@ export const matrixProduct = programs(
     const result = `subgroup_matrix_result<f32, ${unitColumns}, ${unitRows}>`;
     const loadA = (i: number): string =>
       transposeA
-        ? `subgroupMatrixLoad<${left}>(&tile_a, inner * ${strideA}u + subgroup_row + ${i * unitRows}u, true, ${strideA}u)`
-        : `subgroupMatrixLoad<${left}>(&tile_a, (subgroup_row + ${i * unitRows}u) * ${strideA}u + inner, false, ${strideA}u)`;
+        ? `subgroupMatrixLoad<${left}, col_major>(&tile_a, inner * ${strideA}u + (subgroup_row + ${i * unitRows}u) / 4u, ${strideA}u)`
+        : `subgroupMatrixLoad<${left}, row_major>(&tile_a, (subgroup_row + ${i * unitRows}u) * ${strideA}u + inner / 4u, ${strideA}u)`;
     const loadB = (j: number): string =>
       transposeB
-        ? `subgroupMatrixLoad<${right}>(&tile_b, (subgroup_column + ${j * unitColumns}u) * ${strideB}u + inner, true, ${strideB}u)`
-        : `subgroupMatrixLoad<${right}>(&tile_b, inner * ${strideB}u + subgroup_column + ${j * unitColumns}u, false, ${strideB}u)`;
+        ? `subgroupMatrixLoad<${right}, col_major>(&tile_b, (subgroup_column + ${j * unitColumns}u) * ${strideB}u + inner / 4u, ${strideB}u)`
+        : `subgroupMatrixLoad<${right}, row_major>(&tile_b, inner * ${strideB}u + (subgroup_column + ${j * unitColumns}u) / 4u, ${strideB}u)`;
+    const blocks = range(tallest).flatMap((i) => range(widest).map((j) => [i, j] as const));
+    const storeBlock = ([i, j]: readonly [number, number]): string => /* wgsl */ `
+      subgroupMatrixStore<row_major>(&sums, own, sum${i}_${j}, ${unitColumns}u);
+      workgroupBarrier();
+      write_block(group.z, first_row + ${i * unitRows}u, first_column + ${j * unitColumns}u, own, member);
+      workgroupBarrier();`;
+    const storeBlockAsItIs = ([i, j]: readonly [number, number]): string =>
+      `subgroupMatrixStore<row_major>(&c, (first + ${i * unitRows}u * params.n + ${j * unitColumns}u) / 4u, sum${i}_${j}, params.n / 4u);`;
     return {
       name: 'matrixProduct',
       directives:
@@ -111,8 +115,8 @@ export const matrixProduct = programs(
       body: /* wgsl */ `
         ${readerA.body}
         ${readerB.body}
-        var<workgroup> tile_a: array<f16, ${sizeA}>;
-        var<workgroup> tile_b: array<f16, ${sizeB}>;
+        var<workgroup> tile_a: array<vec2u, ${sizeA}>;
+        var<workgroup> tile_b: array<vec2u, ${sizeB}>;
         var<workgroup> sums: array<f32, ${subgroups * unitRows * unitColumns}>;
         @compute @workgroup_size(${lanes})
         fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -125,7 +129,7 @@ export const matrixProduct = programs(
           let subgroup_column = (subgroup % ${subgroupColumns}u) * ${columns / subgroupColumns}u;
           ${a.places}
           ${b.places}
-          ${lines(range(tallest).flatMap((i) => range(widest).map((j) => `var sum${i}_${j}: ${result};`)))}
+          ${lines(blocks.map(([i, j]) => `var sum${i}_${j}: ${result};`))}
           var depth_start = depth_first;
           ${a.read}
           ${b.read}
@@ -151,28 +155,30 @@ export const matrixProduct = programs(
             }
             workgroupBarrier();
           }
+          let first_row = row_start + subgroup_row;
+          let first_column = column_start + subgroup_column;
+          ${
+            vectorC && !bias && !residual
+              ? /* wgsl */ `
+          if (row_start + ${rows}u <= params.m && column_start + ${columns}u <= params.n) {
+            let first = (group.z * params.m + first_row) * params.n + first_column;
+            ${lines(blocks.map(storeBlockAsItIs))}
+            return;
+          }`
+              : ''
+          }
           let own = subgroup * ${unitRows * unitColumns}u;
           let member = lane % ${subgroupSize}u;
-          ${lines(
-            range(tallest).flatMap((i) =>
-              range(widest).map(
-                (j) => /* wgsl */ `
-          subgroupMatrixStore(&sums, own, sum${i}_${j}, false, ${unitColumns}u);
-          workgroupBarrier();
-          write_block(group.z, row_start + subgroup_row + ${i * unitRows}u, column_start + subgroup_column + ${j * unitColumns}u, own, member);
-          workgroupBarrier();`,
-              ),
-            ),
-          )}
+          ${lines(blocks.map(storeBlock))}
         }
         ${blockWriter(vectorC, { bias, residual, unitRows, unitColumns, subgroupSize })}`,
     };
   },
 );
 
-/** What was read of an operand as 4 halves; packed ones are there already. */
+/** What was read of an operand as the bits of 4 halves; packed ones are there already. */
 function halvesOf(read: string, { layout, value }: OperandReader): string {
-  return layout === 'float16' ? `bitcast<vec4<f16>>(${read})` : `vec4<f16>(${value(read)})`;
+  return layout === 'float16' ? read : `bitcast<vec2u>(vec4<f16>(${value(read)}))`;
 }
 
 interface Block {

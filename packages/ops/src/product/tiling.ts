@@ -1,3 +1,5 @@
+import type { MatrixUnit } from './matrix-unit.ts';
+
 /** Sizes of a product [M, K] x [K, N]. */
 export interface ProductSize {
   readonly m: number;
@@ -18,9 +20,10 @@ export interface Tiling {
   readonly perLaneColumns: number;
 }
 
-/** How a workgroup makes its tile with the matrix units. */
+/** How a workgroup makes its tile with the matrix units of its subgroups. */
 export interface MatrixTiling {
   readonly kind: 'matrix';
+  readonly unit: MatrixUnit;
   readonly rows: number;
   readonly columns: number;
   readonly depth: number;
@@ -49,21 +52,44 @@ export const TILINGS: readonly Tiling[] = [
   tiled(32, 32, 16, [4, 4]),
 ];
 
-export const MATRIX_TILINGS: readonly MatrixTiling[] = [
-  { kind: 'matrix', rows: 128, columns: 128, depth: 32, subgroupRows: 2, subgroupColumns: 4 },
-  { kind: 'matrix', rows: 64, columns: 64, depth: 32, subgroupRows: 2, subgroupColumns: 2 },
-];
+interface Blocks {
+  /** Subgroups of a workgroup along rows and columns. */
+  readonly subgroups: readonly [number, number];
+  /** Matrices of sums that a subgroup holds, along rows and columns. */
+  readonly perSubgroup: readonly [number, number];
+}
+
+function matrixTiling(unit: MatrixUnit, { subgroups, perSubgroup }: Blocks): MatrixTiling {
+  return {
+    kind: 'matrix',
+    unit,
+    rows: subgroups[0] * perSubgroup[0] * unit.rows,
+    columns: subgroups[1] * perSubgroup[1] * unit.columns,
+    depth: 2 * unit.depth,
+    subgroupRows: subgroups[0],
+    subgroupColumns: subgroups[1],
+  };
+}
+
+/** From large to small. */
+export function matrixTilings(unit: MatrixUnit): MatrixTiling[] {
+  return [
+    matrixTiling(unit, { subgroups: [2, 4], perSubgroup: [4, 2] }),
+    matrixTiling(unit, { subgroups: [2, 2], perSubgroup: [2, 2] }),
+  ];
+}
 
 export function lanesOf({ rows, columns, perLaneRows, perLaneColumns }: Omit<Tiling, 'kind'>): number {
   return (rows / perLaneRows) * (columns / perLaneColumns);
 }
 
-/** Bytes of workgroup memory, for matrix units of at most 16 x 16. */
+/** Bytes of workgroup memory. */
 export function workgroupMemory(tiling: Tiling | MatrixTiling): number {
   const { rows, columns, depth } = tiling;
   if (tiling.kind === 'tiled') return 4 * depth * (rows + columns + 8);
   const staged = Math.max((rows + columns) * (depth + 8), depth * (rows + columns + 16));
-  return 2 * staged + 4 * 256 * tiling.subgroupRows * tiling.subgroupColumns;
+  const { unit, subgroupRows, subgroupColumns } = tiling;
+  return 2 * staged + 4 * unit.rows * unit.columns * subgroupRows * subgroupColumns;
 }
 
 /** Workgroups that keep a large device busy. */
@@ -75,10 +101,11 @@ function workgroups({ m, n }: ProductSize, { rows, columns }: Tiling | MatrixTil
   return Math.ceil(m / rows) * Math.ceil(n / columns);
 }
 
-/** The tiling and pieces for a product on a device, by its size alone. */
-export function chooseCut(size: ProductSize, device: GPUDevice, usesMatrixCores: boolean): ProductCut {
+/** The tiling and pieces for a product on a device, by its size alone: with matrix units where `unit` is given. */
+export function chooseCut(size: ProductSize, device: GPUDevice, unit?: MatrixUnit): ProductCut {
   const memory = device.limits.maxComputeWorkgroupStorageSize;
-  const candidates = (usesMatrixCores ? MATRIX_TILINGS : TILINGS).filter((tiling) => workgroupMemory(tiling) <= memory);
+  const tilings: readonly (Tiling | MatrixTiling)[] = unit === undefined ? TILINGS : matrixTilings(unit);
+  const candidates = tilings.filter((tiling) => workgroupMemory(tiling) <= memory);
   const fits = candidates.filter(({ rows, columns }) => rows < 2 * size.m && columns < 2 * size.n);
   const all = fits.length > 0 ? fits : candidates.slice(-1);
   const tiling = all.find((candidate) => workgroups(size, candidate) >= BUSY) ?? all.at(-1)!;

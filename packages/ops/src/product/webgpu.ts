@@ -35,22 +35,12 @@ export function productWebGPU(a: Tensor2D, b: Weight, task: ProductTask, feature
   const size = productSize(a, b, task);
   const isFewRows = size.m <= MAX_FEW_ROWS && !task.transposeA && task.transposeB && isVector(size.k);
   if (isFewRows) return runFewRows(a, b, { task, size, subgroups: features.subgroups });
-  const usesMatrixCores = task.precision === 'float16' && canUseMatrixCores(b, { task, size, features });
-  return runCut(a, b, { task, size, cut: chooseCut(size, webgpuDevice()!, usesMatrixCores) });
+  const unit = usesMatrixUnit(task, features) ? matrixUnit(webgpuDevice()!) : undefined;
+  return runCut(a, b, { task, size, cut: chooseCut(size, webgpuDevice()!, unit) });
 }
 
-function canUseMatrixCores(
-  b: Weight,
-  { task, size: { m, n, k }, features }: Work & { features: KernelFeatures },
-): boolean {
-  if (!features.subgroupMatrix || !features.f16 || !features.subgroups) return false;
-  if (matrixUnit(webgpuDevice()!) === undefined) return false;
-  return isVector(task.transposeA ? m : k) && (isPacked(b) || isVector(task.transposeB ? k : n));
-}
-
-function unitArguments(): [number, number, number, number] {
-  const { rows, columns, depth, subgroupSize } = matrixUnit(webgpuDevice()!)!;
-  return [rows, columns, depth, subgroupSize];
+function usesMatrixUnit({ precision }: ProductTask, { f16, subgroups, subgroupMatrix }: KernelFeatures): boolean {
+  return precision === 'float16' && f16 && subgroups && subgroupMatrix;
 }
 
 function addends({ bias, residual }: ProductTask): Tensor[] {
@@ -86,7 +76,7 @@ export function runCut(a: Tensor, b: Weight, { task, size, cut }: Work & { cut: 
   const { transposeA, transposeB } = task;
   const { m, n, k } = size;
   const { rows, columns, depth, pieces } = cut;
-  const layoutB = layoutOf(b, transposeB ? k : n);
+  const [layoutA, layoutB] = [layoutOf(a, transposeA ? m : k), layoutOf(b, transposeB ? k : n)];
   const isCut = pieces > 1;
   const piece = isCut ? Math.ceil(k / pieces / depth) * depth : Math.ceil(k / depth) * depth;
   const count = Math.max(1, Math.ceil(k / piece));
@@ -94,7 +84,10 @@ export function runCut(a: Tensor, b: Weight, { task, size, cut }: Work & { cut: 
   const program =
     cut.kind === 'matrix'
       ? matrixProduct(
-          ...unitArguments(),
+          cut.unit.rows,
+          cut.unit.columns,
+          cut.unit.depth,
+          cut.unit.subgroupSize,
           rows,
           columns,
           depth,
@@ -102,6 +95,7 @@ export function runCut(a: Tensor, b: Weight, { task, size, cut }: Work & { cut: 
           cut.subgroupColumns,
           transposeA,
           transposeB,
+          layoutA,
           layoutB,
           isVector(n),
           bias,
@@ -115,7 +109,7 @@ export function runCut(a: Tensor, b: Weight, { task, size, cut }: Work & { cut: 
           cut.perLaneColumns,
           transposeA,
           transposeB,
-          layoutOf(a, transposeA ? m : k),
+          layoutA,
           layoutB,
           isVector(n),
           bias,
