@@ -69,7 +69,7 @@ describe('latte bench ops', () => {
     const out = join(folder, 'ops.json');
     const { code, stdout } = await tiny('--device', 'webgpu', '--ops', 'layers,rms-norm', '--out', out);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/tiny +rms-norm +forward +fused +captured /);
+    expect(stdout).toMatch(/tiny +rms-norm +forward +fused +float32 +float32 +captured /);
     const report = JSON.parse(await readFile(out, 'utf8'));
     expect(report.adapter.vendor).toEqual(expect.any(String));
     expect(report.versions.dawn).toMatch(/^webgpu \d/);
