@@ -1,6 +1,6 @@
-import { webgpuDevice } from '@latte-flow/runtime';
 import { concat, type Tensor } from '@tensorflow/tfjs-core';
 
+import { occupancy } from './tile.ts';
 import type { Visibility } from './visibility.ts';
 
 /** Queries, and the keys and values of the context and their own block. */
@@ -56,7 +56,7 @@ export function keyBuffers(blocks: AttentionBlocks, others: number): KeyBuffers 
   if (contextKey === undefined || contextValue === undefined || contextKey.size === 0) {
     return { tensors: [key, value], hasContext: false, ownPitch: queries };
   }
-  if (others + 4 <= webgpuDevice()!.limits.maxStorageBuffersPerShaderStage) {
+  if (others + 4 <= occupancy().buffers) {
     return { tensors: [key, value, contextKey, contextValue], hasContext: true, ownPitch: queries };
   }
   const tensors = [concat([contextKey, key], 2), concat([contextValue, value], 2)];

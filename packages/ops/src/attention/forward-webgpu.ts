@@ -3,12 +3,12 @@ import { tidy, type Tensor } from '@tensorflow/tfjs-core';
 
 import {
   accumulate,
-  BUSY_WORKGROUPS,
   chooseTile,
   columnsOf,
   each,
   headsBuffer,
   loadFunction,
+  occupancy,
   products,
   rowsOf,
   stage,
@@ -212,7 +212,7 @@ export function forwardTile({ width, rows, batches }: BlockSizes): Tile | undefi
 function partsOf(sizes: BlockSizes, tile: Tile): { parts: number; keysEach: number } {
   const tiles = Math.ceil(sizes.keys / columnsOf(tile));
   const workgroups = Math.ceil(sizes.rows / rowsOf(tile)) * sizes.batches;
-  const wanted = Math.max(1, Math.min(Math.ceil(tiles / 2), Math.floor(BUSY_WORKGROUPS / workgroups)));
+  const wanted = Math.max(1, Math.min(Math.ceil(tiles / 2), Math.floor(occupancy().workgroups / workgroups)));
   const keysEach = Math.ceil(tiles / wanted) * columnsOf(tile);
   return { parts: Math.ceil(sizes.keys / keysEach), keysEach };
 }

@@ -6,8 +6,41 @@ export const LANES = 128;
 /** Vectors of accumulators that an invocation may hold beside its tile of scores before registers spill. */
 const MAX_ACCUMULATORS = 16;
 
-/** Workgroup memory that a kernel takes at most: more leaves too few workgroups to hide each other's waits. */
+/** What tiles and parts are made for. */
+export interface Occupancy {
+  /** Bytes of workgroup memory that a kernel takes at most. */
+  readonly storage: number;
+  /** Workgroups from which the device is busy. */
+  readonly workgroups: number;
+  /** Storage buffers that a program may bind. */
+  readonly buffers: number;
+}
+
+let assumed: Partial<Occupancy> = {};
+
+/** Runs `work` as on a device of other limits: tests every tile on one machine. */
+export function withOccupancy<T>(occupancy: Partial<Occupancy>, work: () => T): T {
+  const outer = assumed;
+  assumed = occupancy;
+  try {
+    return work();
+  } finally {
+    assumed = outer;
+  }
+}
+
+/** More workgroup memory would leave too few workgroups to hide each other's waits. */
 const MAX_STORAGE = 32 * 1024;
+
+export function occupancy(): Occupancy {
+  const { maxComputeWorkgroupStorageSize, maxStorageBuffersPerShaderStage } = webgpuDevice()!.limits;
+  return {
+    storage: Math.min(MAX_STORAGE, maxComputeWorkgroupStorageSize),
+    workgroups: 256,
+    buffers: maxStorageBuffersPerShaderStage,
+    ...assumed,
+  };
+}
 
 /**
  * How a workgroup's lanes share a tile of rows x columns of a score matrix. Lane (y, x) holds rows `y + 128 / lanesX * i`
@@ -40,12 +73,9 @@ export const vectorsOf = ({ width }: Pick<Tile, 'width'>): number => Math.ceil(w
 /** Vectors between rows of a staged tile: a multiple of 8, over which neighbouring rows are spread. */
 const pitchOf = (tile: Pick<Tile, 'width'>): number => Math.ceil(vectorsOf(tile) / 8) * 8;
 
-/** Workgroups from which a device is busy. */
-export const BUSY_WORKGROUPS = 256;
-
 /** The largest tile that the device's memory and registers hold, and that leaves enough workgroups; undefined if none. */
 export function chooseTile({ width, rows, batches, staged, weights, sums }: TileDemand): Tile | undefined {
-  const storage = Math.min(MAX_STORAGE, webgpuDevice()?.limits.maxComputeWorkgroupStorageSize ?? 0);
+  const { storage, workgroups } = occupancy();
   for (let lanesX = 8; lanesX >= 1; lanesX /= 2) {
     for (let rowsEach = 4; rowsEach >= 1; rowsEach /= 2) {
       const tile = { width, lanesX, rowsEach };
@@ -53,7 +83,7 @@ export function chooseTile({ width, rows, batches, staged, weights, sums }: Tile
       const bytes = 16 * (staged * columns * pitchOf(tile) + (weights * height * columns) / 4) + 4 * height * lanesX;
       const accumulators = sums * rowsEach * Math.ceil(vectorsOf(tile) / lanesX);
       if (bytes > storage || accumulators > MAX_ACCUMULATORS) continue;
-      const isTooTall = rowsEach > 1 && (height >= 2 * rows || Math.ceil(rows / height) * batches < BUSY_WORKGROUPS);
+      const isTooTall = rowsEach > 1 && (height >= 2 * rows || Math.ceil(rows / height) * batches < workgroups);
       if (!isTooTall) return tile;
     }
   }
@@ -151,7 +181,7 @@ export function products(
               rowsEach,
               (i) => `{
                 let row = ${row(i)};
-                ${COMPONENTS.map((k, c) => `${name}_${i}.${k} = fma(row.x, column_${c}.x, fma(row.y, column_${c}.y, fma(row.z, column_${c}.z, fma(row.w, column_${c}.w, ${name}_${i}.${k}))));`).join('\n')}
+                ${COMPONENTS.map((channel) => COMPONENTS.map((k, c) => `${name}_${i}.${k} += row.${channel} * column_${c}.${channel};`).join('\n')).join('\n')}
               }`,
             )}
           }`,
@@ -184,7 +214,7 @@ export function accumulate(
                 vectors,
                 (f) => `{
                   let vector = ${staged}[staged_at(4u * j + ${c}u, x + ${f}u * LANES_X)];
-                  ${each(rowsEach, (i) => `${name}_${i}_${f} = fma(vec4f(weight_${i}.${COMPONENTS[c]}), vector, ${name}_${i}_${f});`)}
+                  ${each(rowsEach, (i) => `${name}_${i}_${f} += weight_${i}.${COMPONENTS[c]} * vector;`)}
                 }`,
               ),
             )}
