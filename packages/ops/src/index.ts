@@ -20,6 +20,7 @@ export { withPrecision } from './kernel/precision.ts';
 export type { Precision } from './kernel/precision.ts';
 export { kernelFeatures, withKernels } from './kernel/selection.ts';
 export type { KernelChoice, KernelFeature, KernelFeatures, KernelSelection } from './kernel/selection.ts';
+export { joinHeads, splitHeads } from './heads/index.ts';
 export { layerNorm } from './layer-norm/index.ts';
 export { linear } from './linear/index.ts';
 export { meanSquaredError } from './mean-squared-error/index.ts';

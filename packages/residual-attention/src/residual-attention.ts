@@ -1,7 +1,15 @@
 import { requireOneOf, requireShape } from '@latte-flow/core';
-import { applyRope, attention, linear, type ResidualMap, type RopeTables, type Visibility } from '@latte-flow/ops';
+import {
+  attention,
+  joinHeads,
+  linear,
+  splitHeads,
+  type ResidualMap,
+  type RopeTables,
+  type Visibility,
+} from '@latte-flow/ops';
 import type { ParameterScope } from '@latte-flow/runtime';
-import { reshape, tanh, tidy, transpose, type Tensor } from '@tensorflow/tfjs-core';
+import { tanh, tidy, type Tensor } from '@tensorflow/tfjs-core';
 
 import { residualModes, type ResidualAttentionConfig } from './config.ts';
 import { residualAttentionShapes } from './parameters.ts';
@@ -40,16 +48,6 @@ function requireParameters(parameters: ParameterScope, hiddenSize: number, confi
   }
 }
 
-function splitHeads(x: Tensor, heads: number): Tensor {
-  const [batch, tokens, width] = x.shape as [number, number, number];
-  return transpose(reshape(x, [batch, tokens, heads, width / heads]), [0, 2, 1, 3]); // [B, heads, N, E]
-}
-
-function joinHeads(x: Tensor): Tensor {
-  const [batch, heads, tokens, width] = x.shape as [number, number, number, number];
-  return reshape(transpose(x, [0, 2, 1, 3]), [batch, tokens, heads * width]); // [B, N, H E]
-}
-
 /**
  * How much of the previous map each head adds: tanh(W condition + b), `[B, H]`. Zero at initialisation. Owned by the
  * caller.
@@ -77,8 +75,8 @@ export function residualAttention(
   const mode = requireOneOf('residualAttention', 'residual', config.residual, residualModes);
   requireParameters(parameters, D!, config);
   return tidy(() => {
-    const query = applyRope(splitHeads(project(x, parameters, 'q_proj'), config.numHeads), rope);
-    const key = applyRope(splitHeads(project(x, parameters, 'k_proj'), config.numKvHeads), rope);
+    const query = splitHeads(project(x, parameters, 'q_proj'), config.numHeads, rope);
+    const key = splitHeads(project(x, parameters, 'k_proj'), config.numKvHeads, rope);
     const value = splitHeads(project(x, parameters, 'v_proj'), config.numKvHeads);
     const residual: ResidualMap | undefined =
       mode === 'off'

@@ -1,5 +1,6 @@
 import { applyRope, composeRope, ropeTables, type RopeTables } from '../rope/index.ts';
 import { conformanceCase, constant, normal, type ConformanceCase } from './case.ts';
+import { headsCases } from './heads-cases.ts';
 import { applyRope as applyRopeReference, ropeTables as tablesReference } from './reference-attention.ts';
 
 const tables = [
@@ -70,4 +71,4 @@ const composition = conformanceCase({
   reference: () => tablesReference({ positions: sums, ...shape }),
 });
 
-export const ropeCases: readonly ConformanceCase[] = [...tableCases, composition];
+export const ropeCases: readonly ConformanceCase[] = [...tableCases, composition, ...headsCases];

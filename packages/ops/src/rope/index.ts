@@ -1,9 +1,7 @@
 import { requireShape } from '@latte-flow/core';
-import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor } from '@tensorflow/tfjs-core';
 
-import { withGradient } from '../with-gradient.ts';
-import { ropeGradient } from './gradient.ts';
-import { ropePortable } from './portable.ts';
+import { moveHeads } from '../heads/move-heads.ts';
 import type { RopeTables } from './tables.ts';
 
 export { composeRope, ropeTables } from './tables.ts';
@@ -19,13 +17,8 @@ export type { RopeOptions, RopePositions, RopeTables } from './tables.ts';
  * @see the reference implementation `apply_rope`
  */
 export function applyRope(x: Tensor, { cos, sin }: RopeTables): Tensor {
-  const { B, S, E } = requireShape('applyRope', 'x', x.shape, ['B', 'H', 'S', 'E']);
+  const { B, H, S, E } = requireShape('applyRope', 'x', x.shape, ['B', 'H', 'S', 'E']);
   requireShape('applyRope', 'cos', cos.shape, [B!, S!, E!]);
   requireShape('applyRope', 'sin', sin.shape, [B!, S!, E!]);
-  return withGradient(
-    [x as Tensor4D],
-    (x_) => ropePortable(x_, cos, sin),
-    (dy, _x, cos_, sin_) => [ropeGradient(dy, cos_, sin_)],
-    [cos, sin],
-  );
+  return moveHeads(x, { from: 'split', to: 'split', heads: H!, rope: { cos, sin } });
 }

@@ -1,5 +1,5 @@
 import { requireInteger, requireShape } from '@latte-flow/core';
-import { attention, embed, geluTanh, layerNorm, linear } from '@latte-flow/ops';
+import { attention, embed, geluTanh, joinHeads, layerNorm, linear, splitHeads } from '@latte-flow/ops';
 import type { ParameterScope } from '@latte-flow/runtime';
 import {
   add,
@@ -12,7 +12,6 @@ import {
   type Tensor,
   type Tensor2D,
   type Tensor3D,
-  type Tensor4D,
 } from '@tensorflow/tfjs-core';
 
 import type { VisionOutput } from '../adapter/vlm-adapter.ts';
@@ -21,21 +20,11 @@ import type { Idefics3Config, Idefics3VisionConfig } from './idefics3-config.ts'
 import { tilePositionIds } from './position-ids.ts';
 
 /** `[tiles, N, D]` -> `[tiles, N, D]`: full attention inside each tile. */
-function tileAttention(x: Tensor3D, scope: ParameterScope, { numHeads, hiddenSize }: Idefics3VisionConfig): Tensor {
-  const [tiles, length] = x.shape;
-  const heads = (name: string): Tensor4D =>
-    transpose(
-      reshape(linear(x, scope.weight(`${name}.weight`), scope.get(`${name}.bias`)), [
-        tiles,
-        length,
-        numHeads,
-        hiddenSize / numHeads,
-      ]),
-      [0, 2, 1, 3],
-    ); // [tiles, H, N, E]
+function tileAttention(x: Tensor3D, scope: ParameterScope, { numHeads }: Idefics3VisionConfig): Tensor {
+  const heads = (name: string): Tensor =>
+    splitHeads(linear(x, scope.weight(`${name}.weight`), scope.get(`${name}.bias`)), numHeads); // [tiles, H, N, E]
   const { output } = attention({ query: heads('q_proj'), key: heads('k_proj'), value: heads('v_proj') });
-  const joined = reshape(transpose(output, [0, 2, 1, 3]), [tiles, length, hiddenSize]);
-  return linear(joined, scope.weight('out_proj.weight'), scope.get('out_proj.bias'));
+  return linear(joinHeads(output), scope.weight('out_proj.weight'), scope.get('out_proj.bias'));
 }
 
 function runEncoderLayer(x: Tensor3D, scope: ParameterScope, config: Idefics3VisionConfig): Tensor3D {

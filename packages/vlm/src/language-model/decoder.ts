@@ -1,6 +1,15 @@
-import { applyRope, attention, linear, rmsNorm, swiglu, type RopeTables, type Visibility } from '@latte-flow/ops';
+import {
+  attention,
+  joinHeads,
+  linear,
+  rmsNorm,
+  splitHeads,
+  swiglu,
+  type RopeTables,
+  type Visibility,
+} from '@latte-flow/ops';
 import type { ParameterScope } from '@latte-flow/runtime';
-import { add, reshape, transpose, type Tensor, type Tensor3D, type Tensor4D } from '@tensorflow/tfjs-core';
+import { add, type Tensor, type Tensor3D, type Tensor4D } from '@tensorflow/tfjs-core';
 
 import type { DecoderConfig } from './decoder-config.ts';
 import { tidyResult } from './tidy-result.ts';
@@ -31,12 +40,6 @@ export interface DecoderOutput {
   readonly hiddenStates: Tensor3D[];
 }
 
-/** `[B, N, heads * E]` -> `[B, heads, N, E]` */
-function splitHeads(x: Tensor, heads: number, headDim: number): Tensor4D {
-  const [batch, length] = x.shape as [number, number];
-  return transpose(reshape(x, [batch, length, heads, headDim]), [0, 2, 1, 3]);
-}
-
 /** `x W^T`, plus the bias where the decoder's attention has one. */
 function project(x: Tensor, scope: ParameterScope, { name, config }: { name: string; config: DecoderConfig }): Tensor {
   const bias = config.attentionBias === false ? undefined : scope.get(`${name}.bias`);
@@ -48,10 +51,9 @@ function projectKeyValue(
   scope: ParameterScope,
   { config, rope }: { config: DecoderConfig; rope: RopeTables },
 ): LayerCache {
-  const { numKeyValueHeads, headDim } = config;
-  const heads = (name: string): Tensor4D =>
-    splitHeads(project(normed, scope, { name, config }), numKeyValueHeads, headDim);
-  return { key: applyRope(heads('k_proj'), rope) as Tensor4D, value: heads('v_proj') };
+  const heads = (name: string, tables?: RopeTables): Tensor4D =>
+    splitHeads(project(normed, scope, { name, config }), config.numKeyValueHeads, tables) as Tensor4D;
+  return { key: heads('k_proj', rope), value: heads('v_proj') };
 }
 
 /** One pre-norm layer: `x += o(attention(norm x))`, `x += down(silu(gate n) * up n)` with `n = norm x`. */
@@ -60,22 +62,19 @@ function runLayer(
   scope: ParameterScope,
   { config, input, past }: { config: DecoderConfig; input: DecoderInput; past: LayerCache | undefined },
 ): { hidden: Tensor3D; cache: LayerCache } {
-  const { numHeads, headDim, rmsNormEps } = config;
+  const { numHeads, rmsNormEps } = config;
   const { rope, visibility } = input;
-  const [batch, length] = x.shape;
   const self = scope.scope('self_attn');
   const mlp = scope.scope('mlp');
   const normed = rmsNorm(x, scope.get('input_layernorm.weight'), rmsNormEps) as Tensor3D;
   const cache = projectKeyValue(normed, self, { config, rope });
-  const query = splitHeads(project(normed, self, { name: 'q_proj', config }), numHeads, headDim);
   const { output } = attention({
-    query: applyRope(query, rope) as Tensor4D,
+    query: splitHeads(project(normed, self, { name: 'q_proj', config }), numHeads, rope),
     ...cache,
     visibility,
     ...(past === undefined ? {} : { context: past }),
   });
-  const joined = reshape(transpose(output, [0, 2, 1, 3]), [batch, length, numHeads * headDim]); // [B, N, H * E]
-  const attended = add(x, linear(joined, self.weight('o_proj.weight')));
+  const attended = add(x, linear(joinHeads(output), self.weight('o_proj.weight')));
   const inner = rmsNorm(attended, scope.get('post_attention_layernorm.weight'), rmsNormEps);
   const gated = swiglu(linear(inner, mlp.weight('gate_proj.weight')), linear(inner, mlp.weight('up_proj.weight')));
   return { hidden: add(attended, linear(gated, mlp.weight('down_proj.weight'))) as Tensor3D, cache };

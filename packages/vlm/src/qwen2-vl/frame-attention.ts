@@ -1,15 +1,6 @@
-import { applyRope, attention, gelu, linear } from '@latte-flow/ops';
+import { attention, gelu, joinHeads, linear, splitHeads } from '@latte-flow/ops';
 import type { ParameterScope } from '@latte-flow/runtime';
-import {
-  concat,
-  reshape,
-  slice,
-  split,
-  transpose,
-  type Tensor2D,
-  type Tensor3D,
-  type Tensor4D,
-} from '@tensorflow/tfjs-core';
+import { concat, reshape, slice, split, type Tensor, type Tensor2D, type Tensor3D } from '@tensorflow/tfjs-core';
 
 import type { FrameRun } from './frame-runs.ts';
 import type { QwenVisionConfig } from './qwen-config.ts';
@@ -23,15 +14,13 @@ function runAttention(qkv: Tensor2D, run: FrameRun, { numHeads, embedDim }: Qwen
     const patches = count * size;
     const group = patches === length ? byFrame : slice(byFrame, [0, first, 0], [frames, patches, 3 * embedDim]);
     const segments = reshape(group, [frames * count, size, 3 * embedDim]);
-    const [query, key, value] = split(segments, 3, 2).map((part) =>
-      transpose(reshape(part, [frames * count, size, numHeads, embedDim / numHeads]), [0, 2, 1, 3]),
-    ) as [Tensor4D, Tensor4D, Tensor4D]; // [segments, H, size, E]
+    const [query, key, value] = split(segments, 3, 2) as [Tensor, Tensor, Tensor];
     const { output } = attention({
-      query: applyRope(query, rope) as Tensor4D,
-      key: applyRope(key, rope) as Tensor4D,
-      value,
+      query: splitHeads(query, numHeads, rope), // [segments, H, size, E]
+      key: splitHeads(key, numHeads, rope),
+      value: splitHeads(value, numHeads),
     });
-    return reshape(transpose(output, [0, 2, 1, 3]), [frames, patches, embedDim]) as Tensor3D;
+    return reshape(joinHeads(output), [frames, patches, embedDim]) as Tensor3D;
   });
   return reshape(parts.length === 1 ? parts[0]! : concat(parts, 1), [rows, embedDim]);
 }
