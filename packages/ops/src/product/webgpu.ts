@@ -11,6 +11,8 @@ import { layoutOf } from './operand.ts';
 import { chooseCut, type ProductCut, type ProductSize } from './tiling.ts';
 import { ELEMENTS_PER_PIECE_GROUP, sumPieces } from './sum-pieces.ts';
 import { tiledProduct } from './tiled.ts';
+import { tunedCut, weightsOf } from './tuning-table.ts';
+import { noteProduct } from './watch.ts';
 
 export interface ProductTask {
   readonly transposeA: boolean;
@@ -35,11 +37,18 @@ export function productWebGPU(a: Tensor2D, b: Weight, task: ProductTask, feature
   const size = productSize(a, b, task);
   const isFewRows = size.m <= MAX_FEW_ROWS && !task.transposeA && task.transposeB && isVector(size.k);
   if (isFewRows) return runFewRows(a, b, { task, size, subgroups: features.subgroups });
-  const unit = usesMatrixUnit(task, features) ? matrixUnit(webgpuDevice()!) : undefined;
-  return runCut(a, b, { task, size, cut: chooseCut(size, webgpuDevice()!, unit) });
+  const device = webgpuDevice()!;
+  const unit = usesMatrixUnit(task, features) ? matrixUnit(device) : undefined;
+  const { transposeA, transposeB, precision } = task;
+  const product = { ...size, transposeA, transposeB, weights: weightsOf(b), precision };
+  noteProduct(product);
+  return runCut(a, b, { task, size, cut: tunedCut(product, device, unit) ?? chooseCut(size, device, unit) });
 }
 
-function usesMatrixUnit({ precision }: ProductTask, { f16, subgroups, subgroupMatrix }: KernelFeatures): boolean {
+export function usesMatrixUnit(
+  { precision }: Pick<ProductTask, 'precision'>,
+  { f16, subgroups, subgroupMatrix }: KernelFeatures,
+): boolean {
   return precision === 'float16' && f16 && subgroups && subgroupMatrix;
 }
 
