@@ -22,10 +22,9 @@ export function timeFeatures(times: ArrayLike<number>, frequencyDim: number): Te
   return tensor2d(values, [times.length, frequencyDim]);
 }
 
-/** The time embedding c, `[B, D]`: linear, silu, linear of the sinusoid. Owned by the caller. */
-export function timeEmbedding(times: ArrayLike<number>, frequencyDim: number, parameters: ParameterScope): Tensor {
+/** The time embedding c, `[B, D]`: linear, silu, linear of the features `[B, F]`, which are borrowed. Owned by the caller. */
+export function timeEmbedding(features: Tensor, parameters: ParameterScope): Tensor {
   return tidy(() => {
-    const features = timeFeatures(times, frequencyDim);
     const hidden = silu(linear(features, parameters.weight('fc1.weight'), parameters.get('fc1.bias')));
     return linear(hidden, parameters.weight('fc2.weight'), parameters.get('fc2.bias'));
   });

@@ -1,14 +1,14 @@
 import { requireFinite, requireInteger, requireShape } from '@latte-flow/core';
-import { attentionVisibility, linear, modulatedRmsNorm, silu } from '@latte-flow/ops';
+import { linear, modulatedRmsNorm, silu } from '@latte-flow/ops';
 import type { ParameterScope } from '@latte-flow/runtime';
 import { split, tidy, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
 
 import { layersPerGroup, type LatteFlowConfig } from '../config/latte-flow-config.ts';
 import { requireContext, type PromptContext } from './context.ts';
+import { latentView, type LatentView } from './latent-view.ts';
 import { generationLayer } from './layer.ts';
 import { patchify, unpatchify } from './patches.ts';
-import { latentRope } from './positions.ts';
-import { timeEmbedding } from './time-embedding.ts';
+import { timeEmbedding, timeFeatures } from './time-embedding.ts';
 
 export interface VelocityInputs {
   /** x_t, `[B, C, S, S]` float32. All tensors are borrowed. */
@@ -29,7 +29,18 @@ export interface VelocityTrace {
   readonly map?: Tensor;
 }
 
-function requireInputs({ latents, times, context, group }: VelocityInputs, config: LatteFlowConfig): void {
+/** What `runGroup` runs on, on the device. Borrowed. */
+export interface GroupInputs extends Omit<VelocityInputs, 'times'> {
+  /** `timeFeatures` of the members' times, `[B, F]`. */
+  readonly features: Tensor;
+  readonly view: LatentView;
+}
+
+/** @throws LatteFlowError as `predictVelocity` */
+export function requireVelocityInputs(
+  { latents, times, context, group }: VelocityInputs,
+  config: LatteFlowConfig,
+): void {
   const where = 'predictVelocity';
   requireInteger(where, 'group', group, { min: 0, max: config.numGroups - 1 });
   const { latentChannels: C, latentSize: S } = config;
@@ -40,31 +51,22 @@ function requireInputs({ latents, times, context, group }: VelocityInputs, confi
 }
 
 /**
- * `predictVelocity` with its intermediate values.
- * @throws LatteFlowError as `predictVelocity`
+ * The layers of one group between patch embedding and head, of checked inputs. All that changes from one time to the next
+ * comes in tensors, so that it can be captured.
  */
-export function traceVelocity(
-  inputs: VelocityInputs,
-  parameters: ParameterScope,
-  config: LatteFlowConfig,
-): VelocityTrace {
-  requireInputs(inputs, config);
-  const { latents, times, context, group } = inputs;
+export function runGroup(inputs: GroupInputs, parameters: ParameterScope, config: LatteFlowConfig): VelocityTrace {
+  const { latents, features, context, view, group } = inputs;
   const perGroup = layersPerGroup(config);
-  const batch = latents.shape[0]!;
   return tidy(() => {
     const patches = patchify(latents, config.patchSize);
     let x = linear(patches, parameters.weight('patch_embed.weight'), parameters.get('patch_embed.bias')); // [B, N, D]
-    const condition = silu(timeEmbedding(times, config.timeFrequencyDim, parameters.scope('time_embed'))); // [B, D]
-    const rope = latentRope(config, context.end);
-    const contextTokens = context.mask.shape[1]!;
-    const visibility = attentionVisibility({ batch, tokens: x.shape[1]!, contextTokens, contextMask: context.mask });
+    const condition = silu(timeEmbedding(features, parameters.scope('time_embed'))); // [B, D]
 
     let map: Tensor | undefined;
     const hidden: Tensor[] = [];
     for (let layer = group * perGroup; layer < (group + 1) * perGroup; layer++) {
       const result = generationLayer(
-        { x, condition, rope, visibility, context: context.layers[layer], previous: map },
+        { x, condition, ...view, context: context.layers[layer], previous: map },
         parameters.scope(`layers.${layer}`),
         config,
       );
@@ -80,6 +82,25 @@ export function traceVelocity(
     const normalised = modulatedRmsNorm(x, parameters.get('norm_out.weight'), scale, shift, config.rmsNormEps);
     const out = linear(normalised, parameters.weight('head.weight'), parameters.get('head.bias')); // [B, N, C p p]
     return { velocity: unpatchify(out, config.latentChannels, config.patchSize), hidden, map };
+  });
+}
+
+/**
+ * `predictVelocity` with its intermediate values.
+ * @throws LatteFlowError as `predictVelocity`
+ */
+export function traceVelocity(
+  inputs: VelocityInputs,
+  parameters: ParameterScope,
+  config: LatteFlowConfig,
+): VelocityTrace {
+  requireVelocityInputs(inputs, config);
+  const { times, ...rest } = inputs;
+  return tidy(() => {
+    const features = timeFeatures(times, config.timeFrequencyDim);
+    const view = latentView(config, rest.context);
+    const { velocity, hidden, map } = runGroup({ ...rest, features, view }, parameters, config);
+    return { velocity, hidden: [...hidden], map };
   });
 }
 

@@ -1,3 +1,4 @@
+import type { Progress } from '@latte-flow/core';
 import { bootBackend, type Device } from '@latte-flow/runtime';
 import { memory } from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
@@ -37,3 +38,27 @@ test('the reference is a picture, not a flat field', () => {
 test('wasm draws the pixels of cpu', () => agrees('wasm'));
 
 webgpuTest('webgpu draws the pixels of cpu', () => agrees('webgpu'));
+
+webgpuTest(
+  'webgpu draws the same picture again to the byte, and an abort in a captured step leaves nothing',
+  async () => {
+    await bootBackend({ device: 'webgpu' });
+    using model = await LatteFlow.fromPretrained(checkpoint.folder);
+    const inUse = () => {
+      const { numTensors, numBytesInGPU } = memory() as ReturnType<typeof memory> & { numBytesInGPU: number };
+      return { numTensors, numBytesInGPU };
+    };
+    const draw = async (onProgress?: (progress: Progress) => void, signal?: AbortSignal): Promise<Uint8Array> => {
+      const options = { steps: 3, seed: 4, solver: 'heun', onProgress, signal };
+      return (await generateImages(model, 'a red apple', options)).images[0]!.toPng();
+    };
+    const first = await draw();
+    const before = inUse();
+    expect(await draw()).toEqual(first);
+    expect(inUse()).toEqual(before);
+    const controller = new AbortController();
+    const abort = ({ step }: Progress): void => void (step === 2 && controller.abort());
+    await expect(draw(abort, controller.signal)).rejects.toMatchObject({ name: 'AbortError' });
+    expect(inUse()).toEqual(before);
+  },
+);

@@ -1,12 +1,12 @@
 import type { SamplingPlan } from '@latte-flow/expert-router';
 import type { Branch, Guidance } from '@latte-flow/schedulers/guidance';
 import { guideTensorsWithState } from '@latte-flow/schedulers/tfjs';
-import { concat, split, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { type Tensor, tidy } from '@tensorflow/tfjs-core';
 
 import type { PromptContext } from '../generation-stream/context.ts';
-import { predictVelocity } from '../generation-stream/velocity.ts';
 import type { LatteFlow } from '../latte-flow.ts';
 import { concatContexts, disposeContext, repeatContext } from './contexts.ts';
+import { GroupSteps, nameOfSet } from './group-steps.ts';
 
 export interface GuidedVelocityOptions {
   readonly prompts: readonly string[];
@@ -26,11 +26,9 @@ function encodeBranch(model: LatteFlow, prompts: readonly string[], branch: Bran
   }
 }
 
-const setOf = (branches: readonly Branch[]) => branches.join(' ');
-
 /** For each set of branches that some step needs, their contexts stacked along the batch in their order. */
 function encodeSets(model: LatteFlow, { prompts, branches }: GuidedVelocityOptions): Map<string, PromptContext> {
-  const sets = new Map(branches.filter(({ length }) => length > 0).map((set) => [setOf(set), set]));
+  const sets = new Map(branches.filter(({ length }) => length > 0).map((set) => [nameOfSet(set), set]));
   const single = new Map<string, PromptContext>();
   const stacked = new Map<string, PromptContext>();
   try {
@@ -56,17 +54,22 @@ function encodeSets(model: LatteFlow, { prompts, branches }: GuidedVelocityOptio
  * memory until it is disposed.
  */
 export class GuidedVelocity implements Disposable {
-  readonly #model: LatteFlow;
   readonly #options: GuidedVelocityOptions;
   readonly #contexts: ReadonlyMap<string, PromptContext>;
+  readonly #steps: GroupSteps;
   #state: Tensor | undefined;
   #evaluations = 0;
 
   /** @throws LatteFlowError `context-overflow` for a prompt that does not fit. */
   constructor(model: LatteFlow, options: GuidedVelocityOptions) {
-    this.#model = model;
     this.#options = options;
     this.#contexts = encodeSets(model, options);
+    try {
+      this.#steps = new GroupSteps(model, this.#contexts);
+    } catch (error) {
+      for (const context of this.#contexts.values()) disposeContext(context);
+      throw error;
+    }
   }
 
   /** Velocities taken, branches counted apart. */
@@ -95,17 +98,16 @@ export class GuidedVelocity implements Disposable {
     x: Tensor,
     { time, step, needed }: { readonly time: number; readonly step: number; readonly needed: readonly Branch[] },
   ): Partial<Record<Branch, Tensor>> {
-    const { parameters, config } = this.#model;
-    const latents = needed.length === 1 ? x : concat(needed.map(() => x)); // [branches * B, C, S, S]
-    const times = new Float64Array(latents.shape[0]!).fill(time);
-    const context = this.#contexts.get(setOf(needed))!;
-    const { group } = this.#options.plan.steps[step]!;
-    const stacked = predictVelocity({ latents, times, context, group }, parameters, config);
-    const parts = needed.length === 1 ? [stacked] : split(stacked, needed.length);
+    const { plan, branches } = this.#options;
+    const { group } = plan.steps[step]!;
+    const name = nameOfSet(needed);
+    const same = plan.steps.filter((other, i) => other.group === group && nameOfSet(branches[i]!) === name);
+    const parts = this.#steps.velocities(x, { time, group, branches: needed, isRepeated: same.length > 1 });
     return Object.fromEntries(needed.map((branch, i) => [branch, parts[i]!]));
   }
 
   [Symbol.dispose](): void {
+    this.#steps[Symbol.dispose]();
     for (const context of this.#contexts.values()) disposeContext(context);
     this.#state?.dispose();
     this.#state = undefined;
