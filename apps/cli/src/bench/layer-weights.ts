@@ -7,13 +7,14 @@ import { normals } from './philox-tensors.ts';
 import type { LayerShape } from './shapes.ts';
 
 /**
- * Weights of one layer of tooling/benchmark/layers.py: RMSNorm, qkv without bias, softmax attention, output projection,
- * add; RMSNorm, SwiGLU, add.
+ * Weights of one layer of tooling/benchmark/layers.py: RMSNorm, projections without bias, softmax attention, output
+ * projection, add; RMSNorm, SwiGLU, add. Query, key and value have a weight each, as in the models.
  */
 export interface PlainLayer<W extends Weight = Tensor> {
-  /** `[3 D, D]` */
-  readonly qkv: W;
   /** `[D, D]` */
+  readonly query: W;
+  readonly key: W;
+  readonly value: W;
   readonly out: W;
   /** `[I, D]` */
   readonly gate: W;
@@ -27,7 +28,9 @@ export interface PlainLayer<W extends Weight = Tensor> {
 
 function layerShapes({ width, intermediate }: LayerShape): Record<keyof PlainLayer, Shape> {
   return {
-    qkv: [3 * width, width],
+    query: [width, width],
+    key: [width, width],
+    value: [width, width],
     out: [width, width],
     gate: [intermediate, width],
     up: [intermediate, width],
@@ -37,7 +40,7 @@ function layerShapes({ width, intermediate }: LayerShape): Record<keyof PlainLay
   };
 }
 
-/** The weights by name, `0.qkv`: products that keep the activations' size, norms around 1. The same at every call. */
+/** The weights by name, `0.query`: products that keep the activations' size, norms around 1. The same at every call. */
 function* layerValues(shape: LayerShape): Generator<[string, ParameterValues]> {
   let place = 0;
   for (let layer = 0; layer < shape.layers; layer++) {
@@ -64,7 +67,9 @@ function layersOf<W extends Weight>(
   { weight, tensor }: { weight: (name: string) => W; tensor: (name: string) => Tensor },
 ): PlainLayer<W>[] {
   return Array.from({ length: layers }, (_, i) => ({
-    qkv: weight(`${i}.qkv`),
+    query: weight(`${i}.query`),
+    key: weight(`${i}.key`),
+    value: weight(`${i}.value`),
     out: weight(`${i}.out`),
     gate: weight(`${i}.gate`),
     up: weight(`${i}.up`),

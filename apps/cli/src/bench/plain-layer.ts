@@ -1,4 +1,4 @@
-import { attention, linear, rmsNorm, swiglu } from '@latte-flow/ops';
+import { attention, joinHeads, linear, rmsNorm, splitHeads, swiglu } from '@latte-flow/ops';
 import type { Weight } from '@latte-flow/runtime';
 import {
   add,
@@ -12,7 +12,6 @@ import {
   square,
   tidy,
   transpose,
-  unstack,
   type Tensor,
   type Tensor3D,
 } from '@tensorflow/tfjs-core';
@@ -21,19 +20,6 @@ import type { PlainLayer } from './layer-weights.ts';
 
 const EPS = 1e-6;
 
-/** `[B, N, 3 D]` -> query, key and value, `[B, H, N, E]` each. */
-function splitHeads(qkv: Tensor, heads: number): Tensor[] {
-  const [batch, tokens, width] = qkv.shape as [number, number, number];
-  const split = reshape(qkv, [batch, tokens, 3, heads, width / 3 / heads]);
-  return unstack(transpose(split, [2, 0, 3, 1, 4]));
-}
-
-/** `[B, H, N, E]` -> `[B, N, D]`. */
-function joinHeads(x: Tensor): Tensor {
-  const [batch, heads, tokens, width] = x.shape as [number, number, number, number];
-  return reshape(transpose(x, [0, 2, 1, 3]), [batch, tokens, heads * width]);
-}
-
 /**
  * The layers by this project's ops.
  * @param x `[B, N, D]`, borrowed
@@ -41,9 +27,10 @@ function joinHeads(x: Tensor): Tensor {
  */
 export function runLayers(x: Tensor, layers: readonly PlainLayer<Weight>[], heads: number): Tensor {
   return tidy(() =>
-    layers.reduce((x, { qkv, out, gate, up, down, attentionNorm, mlpNorm }) => {
-      const [query, key, value] = splitHeads(linear(rmsNorm(x, attentionNorm, EPS), qkv), heads);
-      const { output } = attention({ query: query!, key: key!, value: value! });
+    layers.reduce((x, { query, key, value, out, gate, up, down, attentionNorm, mlpNorm }) => {
+      const normed = rmsNorm(x, attentionNorm, EPS);
+      const split = (weight: Weight): Tensor => splitHeads(linear(normed, weight), heads); // [B, H, N, E]
+      const { output } = attention({ query: split(query), key: split(key), value: split(value) });
       const attended = linear(joinHeads(output), out, undefined, { residual: x });
       const h = rmsNorm(attended, mlpNorm, EPS);
       return linear(swiglu(linear(h, gate), linear(h, up)), down, undefined, { residual: attended });
@@ -64,9 +51,12 @@ function stockLayer(x: Tensor3D, layer: PlainLayer, heads: number): Tensor3D {
   const [batch, tokens, width] = x.shape;
   const project = (rows: Tensor, weight: Tensor): Tensor =>
     reshape(matMul(reshape(rows, [batch * tokens, -1]), weight, false, true), [batch, tokens, -1]);
-  const [query, key, value] = splitHeads(project(stockNorm(x, layer.attentionNorm), layer.qkv), heads);
-  const scores = matMul(mul(query!, 1 / Math.sqrt(width / heads)), key!, false, true); // [B, H, N, N]
-  const attended = add(x, project(joinHeads(matMul(softmax(scores), value!)), layer.out));
+  const normed = stockNorm(x, layer.attentionNorm);
+  const split = (weight: Tensor): Tensor =>
+    transpose(reshape(project(normed, weight), [batch, tokens, heads, width / heads]), [0, 2, 1, 3]); // [B, H, N, E]
+  const scores = matMul(mul(split(layer.query), 1 / Math.sqrt(width / heads)), split(layer.key), false, true);
+  const mixed = transpose(matMul(softmax(scores), split(layer.value)), [0, 2, 1, 3]); // [B, N, H, E]
+  const attended = add(x, project(mixed, layer.out));
   const h = stockNorm(attended, layer.mlpNorm);
   const gate = project(h, layer.gate);
   return add(attended, project(mul(mul(gate, sigmoid(gate)), project(h, layer.up)), layer.down));
