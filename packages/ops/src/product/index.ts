@@ -17,7 +17,7 @@ import {
 
 import { precisionOf, type Precision } from '../kernel/precision.ts';
 import { kernelOr } from '../kernel/selection.ts';
-import { productWebGPU } from './webgpu.ts';
+import { productsWebGPU } from './webgpu.ts';
 
 export interface ProductOptions {
   /** Multiply the transpose of `a`, of `b`. Default false. */
@@ -52,7 +52,13 @@ export function product(a: Tensor2D, b: Weight, options: SingleProductOptions = 
   const { transposeA = false, transposeB = false, precision = precisionOf(b), bias, residual } = options;
   return kernelOr(
     isPacked(b) ? [a] : [a, b],
-    (features) => productWebGPU(a, b, { transposeA, transposeB, precision, bias, residual }, features),
+    (features) =>
+      productsWebGPU(
+        a,
+        [b],
+        { transposeA, transposeB, precision, residual, ...(bias && { biases: [bias] }) },
+        features,
+      )[0]!,
     () =>
       tidy(() => {
         let y = productPortable(a, (isPacked(b) ? dequantise(b) : b) as Tensor2D, { transposeA, transposeB });

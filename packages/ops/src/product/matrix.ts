@@ -1,6 +1,17 @@
 import { programs } from '@latte-flow/runtime';
 
 import { operandReader, type OperandLayout, type OperandReader } from './operand.ts';
+import {
+  chooseSide,
+  sidesDeclarations,
+  sidesInputs,
+  sidesOutputs,
+  sidesParams,
+  sidesReader,
+  widthOf,
+  writeResult,
+  type Sides,
+} from './sides.ts';
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 const lines = (parts: readonly string[]): string => parts.join('\n');
@@ -26,9 +37,13 @@ export const matrixProduct = programs(
     layoutA: OperandLayout,
     layoutB: OperandLayout,
     vectorC: boolean,
+    count: number,
+    isOneResult: boolean,
     bias: boolean,
     residual: boolean,
   ) => {
+    const sides = { count, isOneResult, bias, residual };
+    const array = vectorC ? 'array<vec4f>' : 'array<f32>';
     const subgroups = subgroupRows * subgroupColumns;
     const lanes = subgroups * subgroupSize;
     const [tallest, widest] = [rows / subgroupRows / unitRows, columns / subgroupColumns / unitColumns];
@@ -73,11 +88,7 @@ export const matrixProduct = programs(
       layoutA,
       transposeA ? { outer: 'params.k', inner: 'params.m' } : { outer: 'params.m', inner: 'params.k' },
     );
-    const readerB = operandReader(
-      'b',
-      layoutB,
-      transposeB ? { outer: 'params.n', inner: 'params.k' } : { outer: 'params.k', inner: 'params.n' },
-    );
+    const readerB = sidesReader(count, layoutB, transposeB);
     const a = operand('a', rows, !transposeA, 'row_start', strideA, readerA);
     const b = operand('b', columns, transposeB, 'column_start', strideB, readerB);
     // The types name columns first.
@@ -104,16 +115,13 @@ export const matrixProduct = programs(
       name: 'matrixProduct',
       directives:
         'enable f16; enable subgroups; enable chromium_experimental_subgroup_matrix; diagnostic(off, chromium.subgroup_matrix_uniformity); diagnostic(off, subgroup_uniformity);',
-      inputs: [
-        ...readerA.inputs,
-        ...readerB.inputs,
-        ...(bias ? ['bias: array<f32>'] : []),
-        ...(residual ? ['residual: array<f32>'] : []),
-      ],
-      outputs: [vectorC ? 'c: array<vec4f>' : 'c: array<f32>'],
-      params: ['m: u32', 'n: u32', 'k: u32', 'piece: u32', ...readerB.params],
+      inputs: [...readerA.inputs, ...readerB.inputs, ...sidesInputs(sides, array)],
+      outputs: sidesOutputs(sides, array),
+      params: ['m: u32', 'k: u32', 'piece: u32', ...sidesParams(count), ...readerB.params],
       body: /* wgsl */ `
+        ${sidesDeclarations(sides, vectorC ? 'vec4f' : 'f32')}
         ${readerA.body}
+        ${readerB.functions}
         ${readerB.body}
         var<workgroup> tile_a: array<vec2u, ${sizeA}>;
         var<workgroup> tile_b: array<vec2u, ${sizeB}>;
@@ -121,7 +129,9 @@ export const matrixProduct = programs(
         @compute @workgroup_size(${lanes})
         fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
           let row_start = group.y * ${rows}u;
-          let column_start = group.x * ${columns}u;
+          var column_tile = group.x;
+          ${chooseSide(count, 'column_tile', columns)}
+          let column_start = column_tile * ${columns}u;
           let depth_first = group.z * params.piece;
           let depth_end = min(params.k, depth_first + params.piece);
           let subgroup = lane / ${subgroupSize}u;
@@ -158,7 +168,7 @@ export const matrixProduct = programs(
           let first_row = row_start + subgroup_row;
           let first_column = column_start + subgroup_column;
           ${
-            vectorC && !bias && !residual
+            vectorC && count === 1 && !bias && !residual
               ? /* wgsl */ `
           if (row_start + ${rows}u <= params.m && column_start + ${columns}u <= params.n) {
             let first = (group.z * params.m + first_row) * params.n + first_column;
@@ -171,7 +181,7 @@ export const matrixProduct = programs(
           let member = lane % ${subgroupSize}u;
           ${lines(blocks.map(storeBlock))}
         }
-        ${blockWriter(vectorC, { bias, residual, unitRows, unitColumns, subgroupSize })}`,
+        ${blockWriter(vectorC, { sides, unitRows, unitColumns, subgroupSize })}`,
     };
   },
 );
@@ -182,31 +192,28 @@ function halvesOf(read: string, { layout, value }: OperandReader): string {
 }
 
 interface Block {
-  readonly bias: boolean;
-  readonly residual: boolean;
+  readonly sides: Sides;
   readonly unitRows: number;
   readonly unitColumns: number;
   readonly subgroupSize: number;
 }
 
 /** One subgroup writes a block of sums, with what is added to them. */
-function blockWriter(vector: boolean, { bias, residual, unitRows, unitColumns, subgroupSize }: Block): string {
-  const width = vector ? 4 : 1;
-  const perRow = unitColumns / width;
-  const four = (array: string, at: string): string =>
-    `vec4f(${range(4)
-      .map((i) => `${array}[${at} + ${i}u]`)
-      .join(', ')})`;
-  const read = (array: string, at: string): string => (vector ? four(array, at) : `${array}[${at}]`);
+function blockWriter(vector: boolean, { sides, unitRows, unitColumns, subgroupSize }: Block): string {
+  const width = widthOf(sides.count);
+  const step = vector ? 4 : 1;
+  const perRow = unitColumns / step;
+  const four = range(4).map((i) => `sums[first + ${i}u]`);
   return /* wgsl */ `
     fn write_block(piece: u32, block_row: u32, block_column: u32, own: u32, member: u32) {
       for (var i = member; i < ${unitRows * perRow}u; i += ${subgroupSize}u) {
         let row = block_row + i / ${perRow}u;
-        let column = block_column + (i % ${perRow}u) * ${width}u;
-        if (row < params.m && column < params.n) {
-          let at = (piece * params.m + row) * params.n + column;
-          let first = own + i * ${width}u;
-          c[at / ${width}u] = ${read('sums', 'first')} ${bias ? `+ ${read('bias', 'column')}` : ''} ${residual ? `+ ${read('residual', 'at')}` : ''};
+        let column = block_column + (i % ${perRow}u) * ${step}u;
+        if (row < params.m && column < ${width}) {
+          let at = ((piece * params.m + row) * ${width} + column) / ${step}u;
+          let first = own + i * ${step}u;
+          let value = ${vector ? `vec4f(${four.join(', ')})` : 'sums[first]'};
+          ${writeResult(sides, { at: 'at', column: `column / ${step}u`, value: 'value', vector })}
         }
       }
     }`;

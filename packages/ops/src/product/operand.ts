@@ -17,15 +17,17 @@ export interface OperandReader {
   readonly params: readonly string[];
   /** WGSL type of what `read_{name}` returns: what waits in registers for its turn. */
   readonly type: 'vec4f' | 'vec2u';
+  /** WGSL of what `value` calls, once a program. */
+  readonly functions: string;
   /** WGSL: `read_{name}(row, column)` reads 4 elements along the contiguous axis, zeros beyond the edges; `column` is a multiple of 4. */
   readonly body: string;
   /** WGSL: the 4 float32 values of what was read. */
   value(read: string): string;
 }
 
-/** `outer` and `inner` are the sizes of the operand's axes, the contiguous one last. At most one operand is packed. */
+/** `outer` and `inner` are the sizes of the operand's axes, the contiguous one last. */
 export function operandReader(
-  name: 'a' | 'b',
+  name: string,
   layout: OperandLayout,
   { outer, inner }: { readonly outer: string; readonly inner: string },
 ): OperandReader {
@@ -34,6 +36,7 @@ export function operandReader(
       layout,
       inputs: [`${name}: array<vec4f>`],
       params: [],
+      functions: '',
       type: 'vec4f',
       value: (read) => read,
       body: /* wgsl */ `
@@ -48,6 +51,7 @@ export function operandReader(
       layout,
       inputs: [`${name}: array<f32>`],
       params: [],
+      functions: '',
       type: 'vec4f',
       value: (read) => read,
       body: /* wgsl */ `
@@ -61,19 +65,19 @@ export function operandReader(
         }`,
     };
   }
-  const { inputs, read, unpack } = packedReader(layout);
+  const { inputs, read, unpack } = packedReader(layout, `_${name}`);
   return {
     layout,
     inputs,
     params: ['weight_words: u32'],
+    functions: unpack,
     type: 'vec2u',
     value: (bits) => `unpack_quad(${bits})`,
     body: /* wgsl */ `
       ${read}
-      ${unpack}
       fn read_${name}(row: u32, column: u32) -> vec2u {
         if (row >= ${outer} || column >= ${inner}) { return vec2u(); }
-        return read_quad(row, column / 4u);
+        return read_quad_${name}(row, column / 4u);
       }`,
   };
 }

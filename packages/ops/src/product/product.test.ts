@@ -114,7 +114,7 @@ describe('products on WebGPU', () => {
       expect(workgroupMemory(tiling)).toBeLessThanOrEqual(memoryLimit);
       for (const pieces of [1, 3]) {
         const task = { ...orientation, precision: 'float32' } as const;
-        const result = runCut(left, right, { task, size, cut: { ...tiling, pieces } });
+        const result = runCut(left, [right], { task, sizes: sizesOf(size), cut: { ...tiling, pieces } })[0]!;
         expect(await worstError(result, expected), nameOf(tiling, pieces)).toBeLessThan(FLOAT32);
         result.dispose();
       }
@@ -173,7 +173,11 @@ describe('products on WebGPU', () => {
         result.dispose();
       } else {
         for (const pieces of [1, 2]) {
-          const result = runCut(left, right, { task, size, cut: { ...matrixTilings(unit).at(-1)!, pieces } });
+          const result = runCut(left, [right], {
+            task,
+            sizes: sizesOf(size),
+            cut: { ...matrixTilings(unit).at(-1)!, pieces },
+          })[0]!;
           const error = await worstError(result, expected);
           expect(error).toBeLessThan(2 ** -10); // each operand is off by at most 2^-11 of itself
           expect(error).toBeGreaterThan(FLOAT32);
@@ -184,6 +188,8 @@ describe('products on WebGPU', () => {
     }
   });
 });
+
+const sizesOf = ({ m, n, k }: ProductSize) => ({ m, k, ns: [n] });
 
 function nameOf({ rows, columns, depth }: Tiling, pieces: number): string {
   return `${rows} x ${columns} x ${depth}, ${pieces} pieces`;

@@ -1,13 +1,18 @@
 import { programs } from '@latte-flow/runtime';
 
 import { operandReader, type OperandLayout, type OperandReader } from './operand.ts';
+import {
+  chooseSide,
+  sidesDeclarations,
+  sidesInputs,
+  sidesOutputs,
+  sidesParams,
+  sidesReader,
+  widthOf,
+  writeResult,
+  type Sides,
+} from './sides.ts';
 import { lanesOf } from './tiling.ts';
-
-/** What is added to the sums before they are written. */
-export interface Epilogue {
-  readonly bias: boolean;
-  readonly residual: boolean;
-}
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 const lines = (parts: readonly string[]): string => parts.join('\n');
@@ -83,9 +88,12 @@ export const tiledProduct = programs(
     layoutA: OperandLayout,
     layoutB: OperandLayout,
     vectorC: boolean,
+    count: number,
+    isOneResult: boolean,
     bias: boolean,
     residual: boolean,
   ) => {
+    const sides = { count, isOneResult, bias, residual };
     const lanes = lanesOf({ rows, columns, depth, perLaneRows, perLaneColumns });
     const across = columns / perLaneColumns;
     const [rowChunks, columnChunks] = [perLaneRows / 4, perLaneColumns / 4];
@@ -94,11 +102,7 @@ export const tiledProduct = programs(
       layoutA,
       transposeA ? { outer: 'params.k', inner: 'params.m' } : { outer: 'params.m', inner: 'params.k' },
     );
-    const readerB = operandReader(
-      'b',
-      layoutB,
-      transposeB ? { outer: 'params.n', inner: 'params.k' } : { outer: 'params.k', inner: 'params.n' },
-    );
+    const readerB = sidesReader(count, layoutB, transposeB);
     const a = staging(
       { name: 'a', extent: rows, innerContiguous: !transposeA, origin: 'row_start', reader: readerA },
       { depth, lanes },
@@ -113,24 +117,23 @@ export const tiledProduct = programs(
     const type = (vector: boolean): string => (vector ? 'array<vec4f>' : 'array<f32>');
     return {
       name: 'product',
-      inputs: [
-        ...readerA.inputs,
-        ...readerB.inputs,
-        ...(bias ? [`bias: ${type(vectorC)}`] : []),
-        ...(residual ? [`residual: ${type(vectorC)}`] : []),
-      ],
-      outputs: [`c: ${type(vectorC)}`],
-      params: ['m: u32', 'n: u32', 'k: u32', 'piece: u32', ...readerB.params],
+      inputs: [...readerA.inputs, ...readerB.inputs, ...sidesInputs(sides, type(vectorC))],
+      outputs: sidesOutputs(sides, type(vectorC)),
+      params: ['m: u32', 'k: u32', 'piece: u32', ...sidesParams(count), ...readerB.params],
       body: /* wgsl */ `
+        ${sidesDeclarations(sides, vectorC ? 'vec4f' : 'f32')}
         ${readerA.body}
+        ${readerB.functions}
         ${readerB.body}
         ${a.memory}
         ${b.memory}
-        ${writer(vectorC, { bias, residual })}
+        ${writer(vectorC, sides)}
         @compute @workgroup_size(${lanes})
         fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
           let row_start = group.y * ${rows}u;
-          let column_start = group.x * ${columns}u;
+          var column_tile = group.x;
+          ${chooseSide(count, 'column_tile', columns)}
+          let column_start = column_tile * ${columns}u;
           let depth_first = group.z * params.piece;
           let depth_end = min(params.k, depth_first + params.piece);
           let lane_row = lane / ${across}u;
@@ -164,21 +167,22 @@ export const tiledProduct = programs(
 );
 
 /** Writes 4 sums of a row, with what is added to them. */
-function writer(vector: boolean, { bias, residual }: Epilogue): string {
+function writer(vector: boolean, sides: Sides): string {
+  const width = widthOf(sides.count);
   return vector
     ? /* wgsl */ `
     fn write_c(piece: u32, row: u32, column: u32, sums: vec4f) {
-      if (row >= params.m || column >= params.n) { return; }
-      let at = ((piece * params.m + row) * params.n + column) / 4u;
-      c[at] = sums ${bias ? '+ bias[column / 4u]' : ''} ${residual ? '+ residual[at]' : ''};
+      if (row >= params.m || column >= ${width}) { return; }
+      let at = ((piece * params.m + row) * ${width} + column) / 4u;
+      ${writeResult(sides, { at: 'at', column: 'column / 4u', value: 'sums', vector })}
     }`
     : /* wgsl */ `
     fn write_c(piece: u32, row: u32, column: u32, sums: vec4f) {
       if (row >= params.m) { return; }
       for (var i = 0u; i < 4u; i++) {
-        if (column + i >= params.n) { return; }
-        let at = (piece * params.m + row) * params.n + column + i;
-        c[at] = sums[i] ${bias ? '+ bias[column + i]' : ''} ${residual ? '+ residual[at]' : ''};
+        if (column + i >= ${width}) { return; }
+        let at = (piece * params.m + row) * ${width} + column + i;
+        ${writeResult(sides, { at: 'at', column: 'column + i', value: 'sums[i]', vector })}
       }
     }`;
 }

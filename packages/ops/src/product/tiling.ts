@@ -92,25 +92,53 @@ export function workgroupMemory(tiling: Tiling | MatrixTiling): number {
   return 2 * staged + 4 * unit.rows * unit.columns * subgroupRows * subgroupColumns;
 }
 
-/** Workgroups that keep a large device busy. */
-const BUSY = 256;
-/** The least length of a piece of the inner axis, in depths: shorter ones cost more in their sum than they save. */
-const MIN_PIECE_DEPTHS = 8;
+/** The model of a large device that cuts are chosen by: cycles of one of its processors. */
+const PROCESSORS = 132;
+const PRODUCTS_PER_CYCLE = 128;
+/** Lanes that a processor needs to hide its latencies. */
+const BUSY_LANES = 256;
+/** Of a dispatch that adds up pieces: its start, and what a processor moves a cycle. */
+const START_CYCLES = 14_000;
+const BYTES_PER_CYCLE = 12;
 
-function workgroups({ m, n }: ProductSize, { rows, columns }: Tiling | MatrixTiling): number {
-  return Math.ceil(m / rows) * Math.ceil(n / columns);
+/** Share of the arithmetic that a tiling reaches: lanes that make more each read less of workgroup memory. */
+function efficiency(tiling: Tiling | MatrixTiling): number {
+  if (tiling.kind === 'matrix') return 4 * Math.min(1, (tiling.rows * tiling.columns) / 128 ** 2 + 0.4);
+  const made = tiling.perLaneRows * tiling.perLaneColumns;
+  const read = tiling.perLaneRows + tiling.perLaneColumns;
+  return made / read / 4;
 }
+
+function lanes(tiling: Tiling | MatrixTiling): number {
+  if (tiling.kind === 'tiled') return lanesOf(tiling);
+  return tiling.subgroupRows * tiling.subgroupColumns * tiling.unit.subgroupSize;
+}
+
+function estimatedCycles({ m, n, k }: ProductSize, tiling: Tiling | MatrixTiling, pieces: number): number {
+  const tiles = Math.ceil(m / tiling.rows) * Math.ceil(n / tiling.columns);
+  const perProcessor = Math.ceil((tiles * pieces) / PROCESSORS);
+  const occupancy = Math.min(1, (perProcessor * lanes(tiling)) / BUSY_LANES);
+  const products = perProcessor * tiling.rows * tiling.columns * Math.ceil(k / pieces);
+  const multiplied = products / (PRODUCTS_PER_CYCLE * efficiency(tiling) * occupancy);
+  const bytes = 8 * pieces * m * n;
+  return multiplied + (pieces === 1 ? 0 : START_CYCLES + bytes / (PROCESSORS * BYTES_PER_CYCLE));
+}
+
+const MOST_PIECES = 64;
 
 /** The tiling and pieces for a product on a device, by its size alone: with matrix units where `unit` is given. */
 export function chooseCut(size: ProductSize, device: GPUDevice, unit?: MatrixUnit): ProductCut {
   const memory = device.limits.maxComputeWorkgroupStorageSize;
   const tilings: readonly (Tiling | MatrixTiling)[] = unit === undefined ? TILINGS : matrixTilings(unit);
-  const candidates = tilings.filter((tiling) => workgroupMemory(tiling) <= memory);
-  const fits = candidates.filter(({ rows, columns }) => rows < 2 * size.m && columns < 2 * size.n);
-  const all = fits.length > 0 ? fits : candidates.slice(-1);
-  const tiling = all.find((candidate) => workgroups(size, candidate) >= BUSY) ?? all.at(-1)!;
-  const canCut = (size.m * size.n) % 4 === 0;
-  const wanted = Math.ceil(BUSY / workgroups(size, tiling));
-  const most = Math.floor(size.k / (tiling.depth * MIN_PIECE_DEPTHS));
-  return { ...tiling, pieces: canCut ? Math.max(1, Math.min(wanted, most, 64)) : 1 };
+  let best: { readonly cut: ProductCut; readonly cycles: number } | undefined;
+  for (const tiling of tilings) {
+    if (workgroupMemory(tiling) > memory) continue;
+    const canCut = size.m % 4 === 0 || size.n % 4 === 0;
+    const most = canCut ? Math.min(MOST_PIECES, Math.floor(size.k / (4 * tiling.depth))) : 1;
+    for (let pieces = 1; pieces <= Math.max(1, most); pieces++) {
+      const cycles = estimatedCycles(size, tiling, pieces);
+      if (best === undefined || cycles < best.cycles) best = { cut: { ...tiling, pieces }, cycles };
+    }
+  }
+  return best!.cut;
 }

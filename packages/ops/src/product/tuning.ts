@@ -91,7 +91,7 @@ async function fastest(
   const a = noise(transposeA ? [k, m] : [m, k]);
   const b = weightOf(product);
   const timeOf = (cut: ProductCut): Promise<number> =>
-    clock(() => runCut(a, b, { task: product, size: { m, n, k }, cut }), signal);
+    clock(() => runCut(a, [b], { task: product, sizes: { m, ns: [n], k }, cut })[0]!, signal);
   try {
     const untunedMs = await timeOf(untuned);
     let best = { cut: untuned, ms: untunedMs };

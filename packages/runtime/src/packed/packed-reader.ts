@@ -61,6 +61,12 @@ const readers: Readonly<Record<PackedFormat, PackedReader>> = {
   },
 };
 
-export function packedReader(format: PackedFormat): PackedReader {
-  return readers[format];
+/** With a suffix, its bindings and `read_quad` end in it: a program may read several weights of one format and one width. */
+export function packedReader(format: PackedFormat, suffix = ''): PackedReader {
+  const { inputs, read, unpack } = readers[format];
+  return {
+    inputs: inputs.map((declaration) => declaration.replace(':', `${suffix}:`)),
+    read: read.replaceAll(/\b(codes|scales|read_quad)\b/g, `$1${suffix}`),
+    unpack,
+  };
 }
