@@ -21,7 +21,7 @@ async function writeCorpus(folder: string): Promise<void> {
 
 export interface TinyTraining {
   /** Training configs as they stand in a file, by task; six steps of two pictures. */
-  readonly configs: Readonly<Record<'captioning' | 'flow', Readonly<Record<string, unknown>>>>;
+  readonly configs: Readonly<Record<'captioning' | 'flow' | 'autoencoder', Readonly<Record<string, unknown>>>>;
   /** Writes a config with some fields changed, and names its file. */
   write(name: string, config: Readonly<Record<string, unknown>>): Promise<string>;
 }
@@ -72,6 +72,23 @@ export async function writeTinyTraining(folder: string): Promise<TinyTraining> {
           time_frequency_dim: 32,
         },
         prompt_dropout: 0.25,
+      },
+      autoencoder: {
+        ...shared,
+        task: 'autoencoder',
+        output: 'autoencoder',
+        model: {
+          latent_channels: 4,
+          attention_head_dim: 4,
+          encoder_block_types: ['ResBlock', 'ResBlock', 'EfficientViTBlock'],
+          decoder_block_types: ['ResBlock', 'ResBlock', 'EfficientViTBlock'],
+          encoder_block_out_channels: [8, 8, 8],
+          decoder_block_out_channels: [8, 8, 8],
+          encoder_layers_per_block: [0, 1, 1],
+          decoder_layers_per_block: [0, 1, 1],
+          encoder_qkv_multiscales: [[], [], []],
+          decoder_qkv_multiscales: [[], [], []],
+        },
       },
     },
     async write(name, config) {

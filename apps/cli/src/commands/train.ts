@@ -14,10 +14,11 @@ const WHERE = 'latte train';
 
 const HELP = `
 CONFIG is a JSON file; its paths start at its folder.
-  task                captioning (a vision-language model learns to answer questions about scenes)
-                      or flow (a generation stream over a frozen one learns to draw them)
+  task                captioning (a vision-language model learns to answer questions about scenes),
+                      flow (a generation stream over a frozen one learns to draw them)
+                      or autoencoder (a DC-AE learns to reconstruct them)
   corpus              folder that npm run corpus wrote
-  backbone            checkpoint of the vision-language model; captioning reads its tokenizer alone
+  backbone            checkpoint of the vision-language model; captioning reads its tokenizer alone, autoencoder none
   output              gets checkpoint/ (averaged weights, float16), log.jsonl and state/ (to resume)
   model               config.json of the model to train
   steps, batch_size, learning_rate
@@ -37,10 +38,13 @@ CONFIG is a JSON file; its paths start at its folder.
   corruption          (0) captioning: share of pictures with noise and blur
   text_every          (0) captioning: every so many batches, one of text alone
   prompt_dropout      (0.1) flow: share of prompts replaced by the null prompt, for guidance
-  initial             flow: folder of a stream to start from (a fresh replica of the backbone)
+  initial             flow, autoencoder: folder of a model to start from (a fresh replica of the backbone, fresh weights)
   groups              flow: expert groups to train, e.g. [0, 1] (all and the shared parts); the rest stays as it is
   time_density        flow: { name (uniform), shift (1): t -> shift t / (1 + (shift - 1) t), and the name's own parameters };
                       names: ${timeDensityHelp.join(',\n                      ')}
+  structure_weight    (1) autoencoder: of errors in Haar coefficients beside those of pixels
+  latent_weight       (0.001) autoencoder: of the latents' mean square
+  latent_noise        (0.05) autoencoder: standard deviation of the noise on latents that are decoded
 
 Ctrl-C saves the state; --resume goes on from the last one saved, with the same losses as a run that never stopped.
 Without --resume the run starts anew and replaces what is in output.

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { drawTimes } from '@latte-flow/schedulers/training';
+import type { CaptionBatch } from '@latte-flow/vlm/training';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { writeTinyTraining, type TinyTraining } from '../../../../test/models/tiny-training.ts';
@@ -33,7 +34,7 @@ async function take(config: TrainingConfig, indices: readonly number[]): Promise
   return batches;
 }
 
-describe.each<Task>(['captioning', 'flow'])('%s', (task) => {
+describe.each<Task>(['captioning', 'flow', 'autoencoder'])('%s', (task) => {
   test('a batch is a pure function of its index, whichever thread draws it', async () => {
     const inline = await take(configOf(task), [0, 1, 2, 3]);
     expect(inline[0]).not.toEqual(inline[1]);
@@ -45,7 +46,7 @@ describe.each<Task>(['captioning', 'flow'])('%s', (task) => {
 });
 
 test('captioning: every text_every-th batch is text alone', async () => {
-  const batches = await take(configOf('captioning'), [0, 1, 2, 3, 4, 5]);
+  const batches = (await take(configOf('captioning'), [0, 1, 2, 3, 4, 5])) as CaptionBatch[];
   expect(batches.map(({ inputs }) => inputs.grids.length)).toEqual([2, 2, 0, 2, 2, 0]);
 });
 
@@ -95,7 +96,7 @@ describe('flow', () => {
     const count = 400;
     const prompts = async (promptDropout: number) => {
       const config = configOf('flow', { batch_size: count, prompt_dropout: promptDropout });
-      const { ids, mask, length } = (await hostBatches(config))(0).inputs;
+      const { ids, mask, length } = ((await hostBatches(config))(0) as FlowHostBatch).inputs;
       return Array.from({ length: count }, (_, i) =>
         ids
           .subarray(i * length, (i + 1) * length)

@@ -5,6 +5,7 @@ import { createTokenizer, parseImageProcessorConfig, parseVisionLanguageConfig }
 import type { CaptionBatch } from '@latte-flow/vlm/training';
 
 import { readCorpus, SCENE_SIZE, sceneSource, type Corpus } from '../corpus/index.ts';
+import { autoencoderHostBatch, parseTrainedAutoencoder, type AutoencoderHostBatch } from './autoencoder-batches.ts';
 import { parseTrainedBackbone } from './backbone-config.ts';
 import { captioningHostBatch } from './captioning-batches.ts';
 import { flowHostBatch, type FlowHostBatch } from './flow-batches.ts';
@@ -12,7 +13,7 @@ import { sceneProcessorJson } from './scene-processor.ts';
 import type { TrainingConfig } from './training-config.ts';
 
 /** What a batch is before it goes to the device; a pure function of the config and the index. */
-export type HostBatch = CaptionBatch | FlowHostBatch;
+export type HostBatch = CaptionBatch | FlowHostBatch | AutoencoderHostBatch;
 
 /** Makes batch `index` of a run. */
 export type DrawBatch = (index: number) => HostBatch;
@@ -32,7 +33,7 @@ function codePointsOf({ sprites }: Corpus, labels: readonly string[]): string[] 
 }
 
 /**
- * Reads corpus and tokenizer, and checks the model's config against them.
+ * Reads the corpus and, where there is a backbone, its tokenizer, and checks the model's config against them.
  * @throws LatteFlowError for a corpus, tokenizer or model config that is missing or wrong
  */
 export async function hostBatches(config: TrainingConfig): Promise<DrawBatch> {
@@ -45,6 +46,10 @@ export async function hostBatches(config: TrainingConfig): Promise<DrawBatch> {
     concepts: concepts && codePointsOf(corpus, concepts),
     styles,
   });
+  if (config.task === 'autoencoder') {
+    const model = parseTrainedAutoencoder(config.model);
+    return (index) => autoencoderHostBatch(index, { config, model, source });
+  }
   const store = await openFileStore(config.backbone);
   const tokenizer = createTokenizer({
     tokenizer: await readJson(store, 'tokenizer.json'),

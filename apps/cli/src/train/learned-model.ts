@@ -1,4 +1,4 @@
-import type { ParameterStore } from '@latte-flow/runtime';
+import type { ParameterStore, ParameterValues } from '@latte-flow/runtime';
 import type { Scalar } from '@tensorflow/tfjs-core';
 
 import type { HostBatch } from './host-batches.ts';
@@ -12,6 +12,6 @@ export interface LearnedModel<Batch> extends Disposable {
   upload(batch: HostBatch): Batch;
   disposeBatch(batch: Batch): void;
   loss(batch: Batch): Scalar;
-  /** Text files that stand beside the weights. */
-  files(): Promise<ReadonlyMap<string, Uint8Array>>;
+  /** Text files that stand beside the weights, which are given as they will be written. */
+  files(weights: ReadonlyMap<string, ParameterValues>): Promise<ReadonlyMap<string, Uint8Array>>;
 }

@@ -39,7 +39,7 @@ async function lossesOf(log: string): Promise<number[]> {
   return records.map(({ loss }) => loss);
 }
 
-describe.each<TrainingConfig['task']>(['captioning', 'flow'])('%s', (task) => {
+describe.each<TrainingConfig['task']>(['captioning', 'flow', 'autoencoder'])('%s', (task) => {
   test('six steps of finite loss leave a checkpoint, a log, a state and no tensors', async () => {
     const steps: unknown[] = [];
     const result = await train(configOf(task), { onProgress: ({ step, steps: all }) => steps.push([step, all]) });

@@ -6,6 +6,7 @@ import { logToFile, resume, saveTrainingState } from '@latte-flow/trainer/node';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { autoencoderModel } from './autoencoder-model.ts';
 import { openBatchPool, type BatchPool } from './batch-pool.ts';
 import { captioningModel } from './captioning-model.ts';
 import { flowModel } from './flow-model.ts';
@@ -63,7 +64,7 @@ async function writeCheckpoint<Batch>(
 ): Promise<void> {
   const values = new Map([...(await model.parameters.download()), ...(await trainer.emaParameters())]);
   const weights = encodeSafetensors(values, { dtype: 'float16' });
-  await writeFolder(folder, new Map([...(await model.files()), ['model.safetensors', weights]]));
+  await writeFolder(folder, new Map([...(await model.files(values)), ['model.safetensors', weights]]));
 }
 
 async function runTraining<Batch>(
@@ -123,6 +124,10 @@ export async function train(config: TrainingConfig, options: TrainOptions = {}):
   await using pool = await openBatchPool(config);
   if (config.task === 'captioning') {
     using model = await captioningModel(config);
+    return await runTraining({ model, pool }, config, options);
+  }
+  if (config.task === 'autoencoder') {
+    using model = await autoencoderModel(config);
     return await runTraining({ model, pool }, config, options);
   }
   using model = await flowModel(config, options.signal);

@@ -37,7 +37,7 @@ test('fills in what is left out, and paths start at the folder of the file', () 
 });
 
 test.each([
-  [{ task: 'sculpture' }, 'expected task to be one of captioning, flow, got "sculpture"'],
+  [{ task: 'sculpture' }, 'expected task to be one of captioning, flow, autoencoder, got "sculpture"'],
   [{ corpus: 7 }, 'expected corpus to be a path, got 7. Correct /runs/flow.json.'],
   [{ model: undefined }, 'expected model to be an object, got undefined'],
   [{ steps: 0 }, 'expected steps to be an integer >= 1, got 0'],

@@ -5,8 +5,12 @@ import { dirname, resolve } from 'node:path';
 import { splits, type Split } from '../corpus/index.ts';
 import { parseTimeDensity, type TimeDensityConfig } from './time-density-config.ts';
 
-/** What a run teaches: a vision-language model to answer, or a generation stream over a frozen one to draw. */
-export type TrainingTask = 'captioning' | 'flow';
+/**
+ * What a run teaches: a vision-language model to answer, a generation stream over a frozen one to draw, or an autoencoder to
+ * reconstruct pictures.
+ */
+export const trainingTasks = ['captioning', 'flow', 'autoencoder'] as const;
+export type TrainingTask = (typeof trainingTasks)[number];
 
 /** The scenes that a run draws from the corpus. */
 export interface SceneChoice {
@@ -28,7 +32,7 @@ export interface TrainingConfig {
   readonly seed: number;
   /** The corpus folder. */
   readonly corpus: string;
-  /** The backbone's folder: the tokenizer is read from it, for `flow` the frozen weights too. */
+  /** The backbone's folder: the tokenizer is read from it, for `flow` the frozen weights too. Empty for `autoencoder`. */
   readonly backbone: string;
   /** Where the trained model, its log and the training state go. */
   readonly output: string;
@@ -56,7 +60,10 @@ export interface TrainingConfig {
   readonly textEvery: number;
   /** `flow`: share of prompts that are replaced by the null prompt, for guidance. */
   readonly promptDropout: number;
-  /** `flow`: the folder of a stream whose weights the run starts from. Default: a fresh replica of the backbone. */
+  /**
+   * `flow`, `autoencoder`: the folder of a model whose weights the run starts from. Default: a fresh replica of the
+   * backbone, or a fresh autoencoder.
+   */
   readonly initial?: string;
   /**
    * `flow`: the groups whose layers are trained; other groups and the parts that all groups share stay as they are. Group
@@ -66,6 +73,12 @@ export interface TrainingConfig {
   readonly groups?: readonly number[];
   /** `flow`: density of the training times. */
   readonly timeDensity: TimeDensityConfig;
+  /** `autoencoder`: weight of errors in the structure (Haar coefficients) beside those of pixels. */
+  readonly structureWeight: number;
+  /** `autoencoder`: weight of the latents' mean square. */
+  readonly latentWeight: number;
+  /** `autoencoder`: standard deviation of the noise on latents that are decoded. */
+  readonly latentNoise: number;
 }
 
 const WHERE = 'readTrainingConfig';
@@ -91,7 +104,7 @@ const amount = (json: Json, name: string, fallback?: number) =>
 export const trainingConfigKeys: readonly string[] = [
   'task seed corpus backbone output model steps batch_size micro_batches learning_rate final_learning_rate warmup_steps',
   'betas weight_decay clip_norm ema_decay log_every save_every workers scenes corruption text_every prompt_dropout',
-  'initial groups time_density',
+  'initial groups time_density structure_weight latent_weight latent_noise',
 ].flatMap((line) => line.split(' '));
 
 /** @throws LatteFlowError `invalid-argument` naming the field that is missing, unknown or out of range. */
@@ -125,11 +138,12 @@ export function parseTrainingConfig(json: unknown, file: string): TrainingConfig
   const text = (value: unknown, name: string) =>
     typeof value === 'string' ? value : refuse(`${name} to be text`, describeValue(value), file);
   const scenes = part('scenes', ['plain', 'pair', 'concepts', 'styles', 'splits']);
+  const task = requireOneOf(WHERE, 'task', json['task'], trainingTasks);
   return {
-    task: requireOneOf(WHERE, 'task', json['task'], ['captioning', 'flow']),
+    task,
     seed: count(json, 'seed', 0, 0),
     corpus: path('corpus'),
-    backbone: path('backbone'),
+    backbone: task === 'autoencoder' ? '' : path('backbone'),
     output: path('output'),
     model: object('model', json['model']),
     steps: count(json, 'steps'),
@@ -160,6 +174,9 @@ export function parseTrainingConfig(json: unknown, file: string): TrainingConfig
     initial: json['initial'] === undefined ? undefined : path('initial'),
     groups: list(json['groups'], 'groups', (value, name) => requireInteger(WHERE, name, value, { min: 0 })),
     timeDensity: parseTimeDensity(object('time_density', json['time_density'] ?? {}), { where: WHERE, file }),
+    structureWeight: amount(json, 'structure_weight', 1),
+    latentWeight: amount(json, 'latent_weight', 0.001),
+    latentNoise: amount(json, 'latent_noise', 0.05),
   };
 }
 
