@@ -64,7 +64,10 @@ function cutOf(b: Weight, { task, sizes, features }: Work & { features: KernelFe
   const device = webgpuDevice()!;
   const product: TunableProduct = { m, n: sum(ns), k, transposeA, transposeB, weights: weightsOf(b), precision };
   noteProduct(product);
-  const unit = usesMatrixUnit(product, features) ? matrixUnit(device) : undefined;
+  const found = usesMatrixUnit(product, features) ? matrixUnit(device) : undefined;
+  // A unit stores its sums whole, and WebGPU refuses to bind a result that has no room for them.
+  const hasRoom = found !== undefined && ns.every((n) => m * n >= found.rows * found.columns);
+  const unit = hasRoom ? found : undefined;
   const cut = tunedCut(product, device, unit) ?? chooseCut(product, device, unit);
   return ns.length > 1 && !ns.every(isVector) ? { ...cut, pieces: 1 } : cut;
 }
