@@ -3,7 +3,7 @@ import { programs, runProgram, spread } from '@latte-flow/runtime';
 import type { Tensor, TensorInfo } from '@tensorflow/tfjs-core';
 
 import type { KernelFeatures } from '../kernel/selection.ts';
-import { valueOf } from '../kernel/value.ts';
+import { valueOf, type Pack } from '../kernel/value.ts';
 import { addSlabs } from '../reduction/column-sums.ts';
 import { isCentred, type NormForm } from './forward.ts';
 import { LANES, rowLayout, rowSum } from './layout.ts';
@@ -22,8 +22,8 @@ const FACTORS: Record<NormForm, { readonly inputs: readonly string[]; readonly f
 /** Forms that add a tensor of one number a channel: its gradient is the sum of dy. */
 const isShifted = (form: NormForm): boolean => form === 'layer' || form === 'modulatedRms';
 
-const program = programs((form: NormForm, width: number, subgroups: boolean) => {
-  const { pack, lanes, slots, chunks } = rowLayout(width);
+const program = programs((form: NormForm, pack: Pack, lanes: number, chunks: number, subgroups: boolean) => {
+  const slots = LANES / lanes;
   const { inputs, factor } = FACTORS[form];
   const sums = isShifted(form) ? ['dy_n', 'dy_total'] : ['dy_n'];
   const each = (text: string): string => /* wgsl */ `
@@ -33,7 +33,7 @@ const program = programs((form: NormForm, width: number, subgroups: boolean) => 
     }`;
   const centre = /* wgsl */ `
     for (var c = 0u; c < ${chunks}u; c++) { sums += vec2f(total(values[c]), total(inner[c])); }
-    sums = row_sum(sums, index) / ${width}.0;
+    sums = row_sum(sums, index) / params.width;
     let mean = sums.y; // of dn
     ${each('values[c] -= sums.x; ')}
     sums = vec2f();`;
@@ -41,7 +41,7 @@ const program = programs((form: NormForm, width: number, subgroups: boolean) => 
     name: `${form} norm gradient`,
     inputs: ['dy', 'x', ...inputs].map((input) => `${input}: array<Value>`),
     outputs: ['dx', ...sums].map((output) => `${output}: array<Value>`),
-    params: ['groups: u32', 'slabs: u32', 'slab_rows: u32', 'rows: u32', 'units: u32', 'eps: f32'],
+    params: ['groups: u32', 'slabs: u32', 'slab_rows: u32', 'rows: u32', 'units: u32', 'width: f32', 'eps: f32'],
     directives: subgroups ? 'enable subgroups;' : '',
     body: /* wgsl */ `
       ${valueOf(pack)}
@@ -71,7 +71,7 @@ const program = programs((form: NormForm, width: number, subgroups: boolean) => 
           for (var c = 0u; c < ${chunks}u; c++) {
             sums += vec2f(total(values[c] * values[c]), total(values[c] * inner[c]));
           }
-          sums = row_sum(sums, index) / ${width}.0;
+          sums = row_sum(sums, index) / params.width;
           let scaling = inverseSqrt(sums.x + params.eps);
           let projection = sums.y * scaling; // mean(dn n)
           ${each(/* wgsl */ `
@@ -88,7 +88,7 @@ const program = programs((form: NormForm, width: number, subgroups: boolean) => 
           workgroupBarrier();
           slot_sums[index] = sum_${sum}[c];
           workgroupBarrier();
-          for (var half = ${slots / 2}u; half > 0u; half >>= 1u) {
+          for (var half = ${slots >> 1}u; half > 0u; half >>= 1u) {
             if (index < half * ${lanes}u) { slot_sums[index] += slot_sums[index + half * ${lanes}u]; }
             workgroupBarrier();
           }
@@ -127,15 +127,15 @@ export function normBackward(
   const { shape } = tensors[1]!;
   const width = shape.at(-1)!;
   const rows = elementCount(shape) / width / members;
-  const { pack, slots } = rowLayout(width);
+  const { pack, lanes, slots, chunks } = rowLayout(width);
   const slabRows = Math.ceil(rows / slabsOf(members, rows, slots));
   const slabs = Math.ceil(rows / slabRows);
   const groups = members * slabs;
   const sums = { shape: slabs === 1 ? (sumShape ?? [members, width]) : [members, slabs, width] };
-  const results = runProgram(program(form, width, subgroups), {
+  const results = runProgram(program(form, pack, lanes, chunks, subgroups), {
     inputs: tensors,
     outputs: [{ shape }, ...(isShifted(form) ? [sums, sums] : [sums])],
-    params: [groups, slabs, slabRows, rows, width / pack, eps],
+    params: [groups, slabs, slabRows, rows, width / pack, width, eps],
     workgroups: spread(groups),
   });
   if (slabs === 1) return results;

@@ -3,7 +3,7 @@ import { programs, runProgram } from '@latte-flow/runtime';
 import type { Tensor, TensorInfo } from '@tensorflow/tfjs-core';
 
 import type { KernelFeatures } from '../kernel/selection.ts';
-import { valueOf } from '../kernel/value.ts';
+import { valueOf, type Pack } from '../kernel/value.ts';
 import { LANES, rowLayout, rowSum } from './layout.ts';
 
 /** From here on a workgroup takes several turns. */
@@ -39,13 +39,13 @@ const readRow = (chunks: number, lanes: number): string => /* wgsl */ `
     if (inside && column < params.units) { values[c] = x[start + column]; }
   }`;
 
-const program = programs((form: NormForm, width: number, subgroups: boolean) => {
-  const { pack, lanes, slots, chunks } = rowLayout(width);
+const program = programs((form: NormForm, pack: Pack, lanes: number, chunks: number, subgroups: boolean) => {
+  const slots = LANES / lanes;
   const { inputs, y } = FINISHES[form];
   const sum = (term: string): string => /* wgsl */ `
     sum = 0.0;
     for (var c = 0u; c < ${chunks}u; c++) { sum += total(${term}); }
-    sum = row_sum(sum, index) / ${width}.0;`;
+    sum = row_sum(sum, index) / params.width;`;
   const centre = /* wgsl */ `
     ${sum('values[c]')}
     for (var c = 0u; c < ${chunks}u; c++) {
@@ -55,7 +55,7 @@ const program = programs((form: NormForm, width: number, subgroups: boolean) => 
     name: `${form} norm`,
     inputs: ['x', ...inputs].map((input) => `${input}: array<Value>`),
     outputs: ['y: array<Value>'],
-    params: ['rows: u32', 'units: u32', 'member_rows: u32', 'eps: f32'],
+    params: ['rows: u32', 'units: u32', 'member_rows: u32', 'width: f32', 'eps: f32'],
     directives: subgroups ? 'enable subgroups;' : '',
     body: /* wgsl */ `
       ${valueOf(pack)}
@@ -101,11 +101,11 @@ export function normForward(
   const { shape } = tensors[0]!;
   const width = shape.at(-1)!;
   const rows = elementCount(shape) / width;
-  const { pack, slots } = rowLayout(width);
-  const [y] = runProgram(program(form, width, subgroups), {
+  const { pack, lanes, slots, chunks } = rowLayout(width);
+  const [y] = runProgram(program(form, pack, lanes, chunks, subgroups), {
     inputs: tensors,
     outputs: [{ shape }],
-    params: [rows, width / pack, shape.at(-2) ?? 1, eps],
+    params: [rows, width / pack, shape.at(-2) ?? 1, width, eps],
     workgroups: [Math.min(MAX_WORKGROUPS, Math.ceil(rows / slots))],
   });
   return y!;
