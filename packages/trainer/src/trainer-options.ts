@@ -25,6 +25,11 @@ export interface TrainerOptions<Batch> {
   readonly clipNorm?: number;
   /** Keeps an average of the weights. Default none. */
   readonly ema?: WeightAverageOptions;
+  /**
+   * Gradients are taken of the loss times this and divided by it again before anything else: keeps small ones in the range
+   * of half precision where products are made in it. A power of two changes nothing else. Default 1.
+   */
+  readonly lossScale?: number;
   /** Batches whose mean gradient makes one step. Default 1. */
   readonly microBatches?: number;
 }

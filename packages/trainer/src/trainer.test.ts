@@ -223,6 +223,19 @@ for (const { device, name, suite } of devices)
         for (const [name, { values }] of expected) closeTo(actual.get(name)!.values, values, 1e-5);
       });
 
+      test('a loss scale of a power of two changes nothing', async () => {
+        const states = [];
+        for (const lossScale of [1, 4096]) {
+          using parameters = makeParameters();
+          using trainer = makeTrainer(parameters, { lossScale });
+          const records: TrainingRecord[] = [];
+          await trainer.run({ steps: 3, logEvery: 1, onLog: (record) => records.push(record) });
+          const { tensors } = await trainer.state();
+          states.push({ tensors, records: records.map(({ seconds: _, ...record }) => record) });
+        }
+        expect(states[1]).toEqual(states[0]);
+      });
+
       test('refuses a block of which only some parameters get gradients', async () => {
         using parameters = makeParameters();
         using trainer = makeTrainer(parameters, { block: () => 'all' });

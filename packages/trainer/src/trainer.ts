@@ -45,6 +45,7 @@ export class Trainer<Batch = TensorContainer> implements Disposable {
   readonly #options: TrainerOptions<Batch>;
   readonly #source: BatchSource<Batch>;
   readonly #microBatches: number;
+  readonly #lossScale: number;
   readonly #blocks: readonly ParameterBlock[];
   readonly #variables: Variable[];
   readonly #optimizer: AdamW;
@@ -58,9 +59,10 @@ export class Trainer<Batch = TensorContainer> implements Disposable {
    * @throws LatteFlowError `invalid-argument` if nothing is trainable or an option is out of range.
    */
   constructor(options: TrainerOptions<Batch>) {
-    const { parameters, clipNorm, learningRate, block = () => 'all', microBatches = 1 } = options;
+    const { parameters, clipNorm, learningRate, block = () => 'all', microBatches = 1, lossScale = 1 } = options;
     this.#options = options;
     this.#microBatches = requireInteger('Trainer', 'microBatches', microBatches, { min: 1 });
+    this.#lossScale = requireFinite('Trainer', 'lossScale', lossScale, { min: Number.MIN_VALUE });
     if (clipNorm !== undefined) requireFinite('Trainer', 'clipNorm', clipNorm, { min: Number.MIN_VALUE });
     if (typeof learningRate === 'number') requireFinite('Trainer', 'learningRate', learningRate, { min: 0 });
     const disposeBatch = options.disposeBatch ?? ((batch: Batch) => dispose(batch as TensorContainer));
@@ -137,7 +139,7 @@ export class Trainer<Batch = TensorContainer> implements Disposable {
     }
   }
 
-  /** Adds the gradients of one batch to `sums` and its loss to `microLosses`. */
+  /** Adds the gradients of one batch to `sums` and its loss to `microLosses`, both times `lossScale`. */
   #differentiate(
     batch: Batch,
     { index, sums, microLosses }: { index: number; sums: Map<ParameterBlock, Tensor1D>; microLosses: Scalar[] },
@@ -146,7 +148,7 @@ export class Trainer<Batch = TensorContainer> implements Disposable {
       const { value, grads } = variableGrads(() => {
         const loss = this.#options.loss(batch, index);
         requireShape('Trainer.run', 'the loss', loss.shape, []);
-        return loss;
+        return this.#lossScale === 1 ? loss : (mul(loss, this.#lossScale) as Scalar);
       }, this.#variables);
       const gradients = this.#blocks.map((block) => [block, block.gradients(grads)] as const);
       for (const [block, gradient] of gradients) {
@@ -165,18 +167,17 @@ export class Trainer<Batch = TensorContainer> implements Disposable {
   ): void {
     const { clipNorm: limit, learningRate: rate } = this.#options;
     const learningRate = typeof rate === 'number' ? rate : rate(this.#step);
-    const microBatches = this.#microBatches;
+    const batches = this.#microBatches * this.#lossScale; // that the sums are of
     tidy(() => {
       const needsNorm = logged || limit !== undefined;
       const { norm, factor } =
         needsNorm && sums.size > 0
-          ? gradientScale([...sums.values()], { limit, batches: microBatches })
-          : { norm: undefined, factor: scalar(1 / microBatches) };
+          ? gradientScale([...sums.values()], { limit, batches })
+          : { norm: undefined, factor: scalar(1 / batches) };
       const average = this.#average && { of: this.#average, rate: this.#average.rate(this.#step) };
       this.#optimizer.update(sums, { learningRate, factor, average });
       this.#step++;
-      const loss =
-        microBatches === 1 ? clone(microLosses[0]!) : (mul(addN([...microLosses]), 1 / microBatches) as Scalar);
+      const loss = batches === 1 ? clone(microLosses[0]!) : (mul(addN([...microLosses]), 1 / batches) as Scalar);
       const gradientNorm = logged && norm !== undefined ? keep(norm) : undefined;
       losses.push({ step: this.#step, loss: keep(loss), learningRate, gradientNorm });
     });

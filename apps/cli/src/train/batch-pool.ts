@@ -5,7 +5,7 @@ import type { BatchReply } from './batch-worker.ts';
 import { hostBatches, type HostBatch } from './host-batches.ts';
 import type { TrainingConfig } from './training-config.ts';
 
-const MAX_WORKERS = 8;
+const MAX_WORKERS = 16;
 /** Batches that each worker has in hand or in its queue. */
 const AHEAD = 2;
 

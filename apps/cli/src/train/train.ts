@@ -1,6 +1,7 @@
 import { encodeSafetensors } from '@latte-flow/checkpoint';
 import { writeFolder } from '@latte-flow/checkpoint/node';
 import { isAbort, type OnProgress, type Progress } from '@latte-flow/core';
+import { withPrecision } from '@latte-flow/ops';
 import { constantSchedule, cosineSchedule, Trainer, type TrainingRecord } from '@latte-flow/trainer';
 import { logToFile, resume, saveTrainingState } from '@latte-flow/trainer/node';
 import { rm } from 'node:fs/promises';
@@ -40,12 +41,22 @@ function scheduleOf({ learningRate, finalLearningRate, warmupSteps, steps }: Tra
   return cosineSchedule({ learningRate, finalLearningRate, warmupSteps, steps });
 }
 
+/**
+ * Gradients of a mean over millions of numbers are about 1e-7 each, at the end of what half precision holds (6e-8 … 65504).
+ * A power of two, so that float32 loses nothing by it.
+ */
+const HALF_LOSS_SCALE = 4096;
+
 function trainerOf<Batch>(model: LearnedModel<Batch>, pool: BatchPool, config: TrainingConfig): Trainer<Batch> {
-  const { betas, weightDecay, clipNorm, emaDecay, microBatches } = config;
+  const { betas, weightDecay, clipNorm, emaDecay, microBatches, dtype } = config;
   return new Trainer<Batch>({
     parameters: model.parameters,
-    loss: (batch) => model.loss(batch),
-    batch: async (index) => model.upload(await pool.take(index)),
+    loss: (batch) => withPrecision(dtype, () => model.loss(batch)),
+    lossScale: dtype === 'float16' ? HALF_LOSS_SCALE : 1,
+    async batch(index) {
+      const batch = await pool.take(index);
+      return withPrecision(dtype, () => model.upload(batch));
+    },
     disposeBatch: (batch) => model.disposeBatch(batch),
     learningRate: scheduleOf(config),
     optimizer: { betas, weightDecay },

@@ -1,4 +1,5 @@
 import { describeValue, LatteFlowError, requireFinite, requireInteger, requireOneOf } from '@latte-flow/core';
+import type { Precision } from '@latte-flow/ops';
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
@@ -40,6 +41,8 @@ export interface TrainingConfig {
   readonly model: Readonly<Record<string, unknown>>;
   readonly steps: number;
   readonly batchSize: number;
+  /** How products multiply; weights, sums and the optimiser are float32 in both. */
+  readonly dtype: Precision;
   readonly microBatches: number;
   readonly learningRate: number;
   readonly finalLearningRate: number;
@@ -51,7 +54,7 @@ export interface TrainingConfig {
   readonly logEvery: number;
   /** Steps between two saved states. */
   readonly saveEvery: number;
-  /** Threads that draw batches; 0 draws them in the main thread. Default: one less than the cores, at most 8. */
+  /** Threads that draw batches; 0 draws them in the main thread. Default: one less than the cores, at most 16. */
   readonly workers?: number;
   readonly scenes: SceneChoice;
   /** `captioning`: share of pictures that get noise and blur, so that the model reads imperfect ones too. */
@@ -102,7 +105,7 @@ const amount = (json: Json, name: string, fallback?: number) =>
 
 /** The keys of the file. */
 export const trainingConfigKeys: readonly string[] = [
-  'task seed corpus backbone output model steps batch_size micro_batches learning_rate final_learning_rate warmup_steps',
+  'task seed corpus backbone output model steps batch_size dtype micro_batches learning_rate final_learning_rate warmup_steps',
   'betas weight_decay clip_norm ema_decay log_every save_every workers scenes corruption text_every prompt_dropout',
   'initial groups time_density structure_weight latent_weight latent_noise',
 ].flatMap((line) => line.split(' '));
@@ -148,6 +151,7 @@ export function parseTrainingConfig(json: unknown, file: string): TrainingConfig
     model: object('model', json['model']),
     steps: count(json, 'steps'),
     batchSize: count(json, 'batch_size'),
+    dtype: requireOneOf(WHERE, 'dtype', json['dtype'] ?? 'float32', ['float32', 'float16']),
     microBatches: count(json, 'micro_batches', 1),
     learningRate: amount(json, 'learning_rate'),
     finalLearningRate: amount(json, 'final_learning_rate', 0),
