@@ -3,7 +3,7 @@ import { customGrad, engine, tidy, type Tensor } from '@tensorflow/tfjs-core';
 type Save = (tensors: Tensor[]) => void;
 
 /** Whether what runs now goes on the tape: inside a `grads`, and not inside the forward of another op with its own gradient. */
-function isRecorded(): boolean {
+export function isRecorded(): boolean {
   const { gradientDepth, kernelDepth } = engine().state;
   return gradientDepth > 0 && kernelDepth === 0;
 }

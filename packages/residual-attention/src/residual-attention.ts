@@ -3,7 +3,9 @@ import {
   attention,
   joinHeads,
   linear,
+  projections,
   splitHeads,
+  type Projection,
   type ResidualMap,
   type RopeTables,
   type Visibility,
@@ -36,9 +38,9 @@ export interface ResidualAttentionResult {
   readonly map?: Tensor;
 }
 
-function project(x: Tensor, parameters: ParameterScope, name: string): Tensor {
+function projection(parameters: ParameterScope, name: string): Projection {
   const bias = parameters.has(`${name}.bias`) ? parameters.get(`${name}.bias`) : undefined;
-  return linear(x, parameters.weight(`${name}.weight`), bias);
+  return { weight: parameters.weight(`${name}.weight`), bias };
 }
 
 /** Refuses parameters of other sizes than the config's, which would fail deep inside. */
@@ -53,7 +55,10 @@ function requireParameters(parameters: ParameterScope, hiddenSize: number, confi
  * caller.
  */
 export function residualGate(condition: Tensor, parameters: ParameterScope): Tensor {
-  return tidy(() => tanh(project(condition, parameters, 'residual_gate')));
+  return tidy(() => {
+    const { weight, bias } = projection(parameters, 'residual_gate');
+    return tanh(linear(condition, weight, bias));
+  });
 }
 
 /**
@@ -75,9 +80,11 @@ export function residualAttention(
   const mode = requireOneOf('residualAttention', 'residual', config.residual, residualModes);
   requireParameters(parameters, D!, config);
   return tidy(() => {
-    const query = splitHeads(project(x, parameters, 'q_proj'), config.numHeads, rope);
-    const key = splitHeads(project(x, parameters, 'k_proj'), config.numKvHeads, rope);
-    const value = splitHeads(project(x, parameters, 'v_proj'), config.numKvHeads);
+    const sides = ['q_proj', 'k_proj', 'v_proj'].map((name) => projection(parameters, name));
+    const [q, k, v] = projections(x, sides) as [Tensor, Tensor, Tensor]; // [B, N, heads E]
+    const query = splitHeads(q, config.numHeads, rope);
+    const key = splitHeads(k, config.numKvHeads, rope);
+    const value = splitHeads(v, config.numKvHeads);
     const residual: ResidualMap | undefined =
       mode === 'off'
         ? undefined
@@ -85,6 +92,6 @@ export function residualAttention(
           ? { form: mode }
           : { form: mode, previous, gate: residualGate(condition, parameters) };
     const { output, map } = attention({ query, key, value, context, visibility, residual });
-    return { output: project(joinHeads(output), parameters, 'o_proj'), map };
+    return { output: linear(joinHeads(output), parameters.weight('o_proj.weight')), map };
   });
 }

@@ -1,4 +1,4 @@
-import { gatedRmsNormAdd, linear, modulatedRmsNorm, rmsNorm, swiglu } from '@latte-flow/ops';
+import { gatedRmsNormAdd, linear, modulatedRmsNorm, projections, rmsNorm, swiglu } from '@latte-flow/ops';
 import { residualAttention, type ResidualAttentionInputs } from '@latte-flow/residual-attention';
 import type { ParameterScope } from '@latte-flow/runtime';
 import { split, tidy, type Tensor } from '@tensorflow/tfjs-core';
@@ -14,8 +14,8 @@ export interface LayerResult {
 }
 
 function feedForward(x: Tensor, parameters: ParameterScope): Tensor {
-  const gate = linear(x, parameters.weight('gate_proj.weight'));
-  const up = linear(x, parameters.weight('up_proj.weight'));
+  const sides = ['gate_proj', 'up_proj'].map((name) => ({ weight: parameters.weight(`${name}.weight`) }));
+  const [gate, up] = projections(x, sides) as [Tensor, Tensor];
   return linear(swiglu(gate, up), parameters.weight('down_proj.weight'));
 }
 

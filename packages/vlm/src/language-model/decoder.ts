@@ -2,6 +2,7 @@ import {
   attention,
   joinHeads,
   linear,
+  projections,
   rmsNorm,
   splitHeads,
   swiglu,
@@ -9,7 +10,7 @@ import {
   type Visibility,
 } from '@latte-flow/ops';
 import type { ParameterScope } from '@latte-flow/runtime';
-import { add, type Tensor, type Tensor3D, type Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 
 import type { DecoderConfig } from './decoder-config.ts';
 import { tidyResult } from './tidy-result.ts';
@@ -40,20 +41,28 @@ export interface DecoderOutput {
   readonly hiddenStates: Tensor3D[];
 }
 
-/** `x W^T`, plus the bias where the decoder's attention has one. */
-function project(x: Tensor, scope: ParameterScope, { name, config }: { name: string; config: DecoderConfig }): Tensor {
-  const bias = config.attentionBias === false ? undefined : scope.get(`${name}.bias`);
-  return linear(x, scope.weight(`${name}.weight`), bias);
+/** The attention's projections of those names, with their biases where the decoder's has some: `[B, N, heads * E]` each. */
+function project(
+  normed: Tensor,
+  scope: ParameterScope,
+  { names, config }: { names: readonly string[]; config: DecoderConfig },
+): Tensor[] {
+  const sides = names.map((name) => ({
+    weight: scope.weight(`${name}.weight`),
+    ...(config.attentionBias !== false && { bias: scope.get(`${name}.bias`) }),
+  }));
+  return projections(normed, sides);
 }
 
-function projectKeyValue(
-  normed: Tensor3D,
-  scope: ParameterScope,
+function cacheOf(
+  [key, value]: readonly Tensor[],
   { config, rope }: { config: DecoderConfig; rope: RopeTables },
 ): LayerCache {
-  const heads = (name: string, tables?: RopeTables): Tensor4D =>
-    splitHeads(project(normed, scope, { name, config }), config.numKeyValueHeads, tables) as Tensor4D;
-  return { key: heads('k_proj', rope), value: heads('v_proj') };
+  const { numKeyValueHeads } = config;
+  return {
+    key: splitHeads(key!, numKeyValueHeads, rope) as Tensor4D,
+    value: splitHeads(value!, numKeyValueHeads) as Tensor4D,
+  };
 }
 
 /** One pre-norm layer: `x += o(attention(norm x))`, `x += down(silu(gate n) * up n)` with `n = norm x`. */
@@ -66,18 +75,23 @@ function runLayer(
   const { rope, visibility } = input;
   const self = scope.scope('self_attn');
   const mlp = scope.scope('mlp');
-  const normed = rmsNorm(x, scope.get('input_layernorm.weight'), rmsNormEps) as Tensor3D;
-  const cache = projectKeyValue(normed, self, { config, rope });
+  const normed = rmsNorm(x, scope.get('input_layernorm.weight'), rmsNormEps);
+  const [query, ...keyValue] = project(normed, self, { names: ['q_proj', 'k_proj', 'v_proj'], config });
+  const cache = cacheOf(keyValue, { config, rope });
   const { output } = attention({
-    query: splitHeads(project(normed, self, { name: 'q_proj', config }), numHeads, rope),
+    query: splitHeads(query!, numHeads, rope),
     ...cache,
     visibility,
     ...(past === undefined ? {} : { context: past }),
   });
-  const attended = add(x, linear(joinHeads(output), self.weight('o_proj.weight')));
+  const attended = linear(joinHeads(output), self.weight('o_proj.weight'), undefined, { residual: x });
   const inner = rmsNorm(attended, scope.get('post_attention_layernorm.weight'), rmsNormEps);
-  const gated = swiglu(linear(inner, mlp.weight('gate_proj.weight')), linear(inner, mlp.weight('up_proj.weight')));
-  return { hidden: add(attended, linear(gated, mlp.weight('down_proj.weight'))) as Tensor3D, cache };
+  const [gate, up] = projections(
+    inner,
+    ['gate_proj', 'up_proj'].map((name) => ({ weight: mlp.weight(`${name}.weight`) })),
+  ) as [Tensor, Tensor];
+  const fed = linear(swiglu(gate, up), mlp.weight('down_proj.weight'), undefined, { residual: attended });
+  return { hidden: fed as Tensor3D, cache };
 }
 
 /**
@@ -125,8 +139,9 @@ export function encodeLayers(
       const layer = scope.scope(`layers.${i}`);
       if (i === count - 1) {
         const last = tidyResult(() => {
-          const normed = rmsNorm(previous, layer.get('input_layernorm.weight'), config.rmsNormEps) as Tensor3D;
-          return projectKeyValue(normed, layer.scope('self_attn'), { config, rope: input.rope });
+          const normed = rmsNorm(previous, layer.get('input_layernorm.weight'), config.rmsNormEps);
+          const keyValue = project(normed, layer.scope('self_attn'), { names: ['k_proj', 'v_proj'], config });
+          return cacheOf(keyValue, { config, rope: input.rope });
         });
         layers.push(last);
         break;
