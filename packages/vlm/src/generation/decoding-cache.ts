@@ -1,3 +1,4 @@
+import { kernelFeatures } from '@latte-flow/ops';
 import { requireAlive, type ParameterScope } from '@latte-flow/runtime';
 import type { Tensor3D } from '@tensorflow/tfjs-core';
 
@@ -7,13 +8,22 @@ import { continuePrompt, extendPrompt, type Continuation } from '../forward/cont
 import { disposeContextCache, forwardPrompt, type ContextCache } from '../forward/forward.ts';
 import type { ModelInputs } from '../forward/model-inputs.ts';
 import { patchCount } from '../image/patchify.ts';
+import { TokenDecoder } from './token-decoder.ts';
 
 /** A prompt that has gone through the model. */
 interface Cached {
   readonly inputs: ModelInputs;
   /** Tokens that were decoded after it, one list a step, one a sample. */
   readonly steps: Int32Array[];
-  readonly cache: ContextCache;
+  /** What holds keys and values; where decoding is captured, with room for more. */
+  held: ContextCache | TokenDecoder;
+}
+
+const cacheOf = (held: Cached['held']): ContextCache => (held instanceof TokenDecoder ? held.cache : held);
+
+function disposeHeld(held: Cached['held']): void {
+  if (held instanceof TokenDecoder) held.dispose();
+  else disposeContextCache(held);
 }
 
 function lengthOfCommonStart(a: ArrayLike<number>, b: ArrayLike<number>): number {
@@ -54,7 +64,7 @@ export class DecodingCache implements Disposable {
 
   /** Number of tokens that the cache holds, padding included. */
   get length(): number {
-    return this.#cached?.cache.mask.shape[1] ?? 0;
+    return this.#cached === undefined ? 0 : this.#cached.inputs.length + this.#cached.steps.length;
   }
 
   /**
@@ -89,7 +99,7 @@ export class DecodingCache implements Disposable {
     requireAlive('DecodingCache.run', 'cache', this.#disposed);
     const cached = this.reusable(inputs);
     if (cached > 0) {
-      const { cache } = this.#cached!;
+      const cache = cacheOf(this.#cached!.held);
       return this.#hold(extendPrompt(this.#parameters, this.#config, { inputs, cache, cached, logits: 'last' }), {
         inputs,
         steps: [],
@@ -100,25 +110,39 @@ export class DecodingCache implements Disposable {
     return this.#hold(output, { inputs, steps: [] });
   }
 
-  /** Runs one more token of each sample, as `run`. */
+  /** Runs one more token of each sample, as `run`. On WebGPU the step is captured, and replayed from then on. */
   advance(ids: Int32Array): Tensor3D {
     requireAlive('DecodingCache.advance', 'cache', this.#disposed);
-    const { cache, inputs, steps } = this.#cached!;
-    const next = continuePrompt(this.#parameters, this.#config, { ids, cache, logits: 'last' });
+    const cached = this.#cached!;
+    this.#makeRoom(cached);
+    const { inputs, steps, held } = cached;
+    if (held instanceof TokenDecoder) {
+      const logits = held.run(ids);
+      steps.push(ids);
+      return logits;
+    }
+    const next = continuePrompt(this.#parameters, this.#config, { ids, cache: held, logits: 'last' });
     steps.push(ids);
     return this.#hold(next, { inputs, steps });
   }
 
+  #makeRoom(cached: Cached): void {
+    const { inputs, held } = cached;
+    if (held instanceof TokenDecoder || kernelFeatures() === undefined) return;
+    cached.held = new TokenDecoder(this.#parameters, this.#config, { inputs, cache: held });
+    disposeContextCache(held);
+  }
+
   /** Takes over a new cache; the one before is disposed of. */
-  #hold({ logits, cache }: Continuation, prompt: Omit<Cached, 'cache'>): Tensor3D {
-    if (this.#cached !== undefined) disposeContextCache(this.#cached.cache);
-    this.#cached = { ...prompt, cache };
+  #hold({ logits, cache }: Continuation, prompt: Omit<Cached, 'held'>): Tensor3D {
+    if (this.#cached !== undefined) disposeHeld(this.#cached.held);
+    this.#cached = { ...prompt, held: cache };
     return logits;
   }
 
   dispose(): void {
     this.#disposed = true;
-    if (this.#cached !== undefined) disposeContextCache(this.#cached.cache);
+    if (this.#cached !== undefined) disposeHeld(this.#cached.held);
     this.#cached = undefined;
   }
 
