@@ -2,10 +2,11 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
 import { LatteFlowError, type OnProgress } from '@latte-flow/core';
-import { bootBackend, type BootedBackend, type DeviceOption } from '@latte-flow/runtime';
+import type { BootedBackend, DeviceOption } from '@latte-flow/runtime';
 
+import { bootDevice } from './boot-device.ts';
 import type { ProgressLine } from './progress-line.ts';
-import { say, type Terminal } from './terminal.ts';
+import type { Terminal } from './terminal.ts';
 
 /**
  * The folder of the checkpoint that comes with this program.
@@ -50,8 +51,7 @@ export async function openModel<Model>(
 ): Promise<ModelSession<Model>> {
   const { signal } = terminal;
   const elapsed = stopwatch();
-  const backend = await bootBackend({ device, signal });
-  for (const warning of backend.warnings) say(terminal, `warning: ${warning}`);
+  const backend = await bootDevice(device, terminal);
   const model = await load(location, { signal, onProgress: progress.show });
   progress.end();
   return { model, backend, loadSeconds: elapsed() };

@@ -56,3 +56,15 @@ export function dtypeOption(where: CommandName, rules: readonly string[]): Dtype
   });
   return Object.fromEntries(named.toSorted(([a], [b]) => Number(a === '*') - Number(b === '*')));
 }
+
+/**
+ * Names with commas between them.
+ * @throws LatteFlowError `invalid-argument` naming those allowed
+ */
+export function listOption<T extends string>(
+  where: CommandName,
+  name: string,
+  { text, allowed }: { text: string; allowed: readonly T[] },
+): T[] {
+  return text.split(',').map((one) => requireOneOf(where, name, one.trim(), allowed));
+}

@@ -1,7 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 
 import { isAbort, requireOneOf, throwIfAborted } from '@latte-flow/core';
-import { bootBackend } from '@latte-flow/runtime';
 import { Command, Option } from 'commander';
 
 import { benchAdamW } from '../bench/bench-adamw.ts';
@@ -14,8 +13,9 @@ import type { BenchResult } from '../bench/result.ts';
 import { shapeNames, shapes, type ShapeName } from '../bench/shapes.ts';
 import { surroundings } from '../bench/surroundings.ts';
 import { formatTable } from '../bench/table.ts';
+import { bootDevice } from '../boot-device.ts';
 import { ExitCode } from '../failure.ts';
-import { deviceFlag, deviceOption, integerOption, jsonFlag } from '../options.ts';
+import { deviceFlag, deviceOption, integerOption, jsonFlag, listOption } from '../options.ts';
 import { refuseFile, requireWritable, type OutputKind } from '../output-files.ts';
 import { ProgressLine } from '../progress-line.ts';
 import { printJson, say, type CommandContext } from '../terminal.ts';
@@ -73,10 +73,6 @@ interface TypedOptions {
   readonly json?: boolean;
 }
 
-function names<T extends string>(option: string, text: string, allowed: readonly T[]): T[] {
-  return text.split(',').map((name) => requireOneOf(WHERE, option, name.trim(), allowed));
-}
-
 /** The command line that measures the same again. */
 function commandLine(what: string, { shapes, ops, rounds, device }: TypedOptions): string {
   return `latte bench ${what} --shapes ${shapes} --ops ${ops} --rounds ${rounds} --device ${device}`;
@@ -89,15 +85,15 @@ function benchOf(name: string, shape: ShapeName, options: MeasureOptions): Async
 
 async function runBench(what: string, options: TypedOptions, context: CommandContext): Promise<void> {
   requireOneOf(WHERE, 'WHAT', what, ['ops']);
-  const shapeList = names('--shapes', options.shapes, shapeNames);
-  const wanted = options.ops === 'all' ? MEASURABLE : names('--ops', options.ops, MEASURABLE);
+  const shapeList = listOption(WHERE, '--shapes', { text: options.shapes, allowed: shapeNames });
+  const wanted =
+    options.ops === 'all' ? MEASURABLE : listOption(WHERE, '--ops', { text: options.ops, allowed: MEASURABLE });
   const rounds = integerOption(WHERE, '--rounds', { text: options.rounds, min: 1 });
   const device = deviceOption(WHERE, options.device);
   const { out, json } = options;
   if (out !== undefined) await requireWritable(out, REPORT);
   const { signal } = context;
-  const backend = await bootBackend({ device, signal });
-  for (const warning of backend.warnings) say(context, `warning: ${warning}`);
+  const backend = await bootDevice(device, context);
 
   const progress = new ProgressLine(context.stderr, { quiet: json === true });
   const results: BenchResult[] = [];

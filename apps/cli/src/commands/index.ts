@@ -7,6 +7,7 @@ import { describeCommand } from './describe.ts';
 import { generateCommand } from './generate.ts';
 import { inspectCommand } from './inspect.ts';
 import { trainCommand } from './train.ts';
+import { tuneCommand } from './tune.ts';
 import { verifyCommand } from './verify.ts';
 
 /** The subcommands of `latte`, in the order of its help. */
@@ -18,4 +19,5 @@ export const commands: readonly ((context: CommandContext) => Command)[] = [
   convertCommand,
   verifyCommand,
   benchCommand,
+  tuneCommand,
 ];

@@ -1,7 +1,7 @@
 import { isAbort } from '@latte-flow/core';
-import { bootBackend } from '@latte-flow/runtime';
 import { Command } from 'commander';
 
+import { bootDevice } from '../boot-device.ts';
 import { stopwatch } from '../model-session.ts';
 import { deviceFlag, deviceOption, jsonFlag } from '../options.ts';
 import { ProgressLine } from '../progress-line.ts';
@@ -23,6 +23,8 @@ CONFIG is a JSON file; its paths start at its folder.
   model               config.json of the model to train
   steps, batch_size, learning_rate
   seed                (0)
+  dtype               (float32) of the products: float16 multiplies halves and sums in float32, on devices with
+                      matrix units; weights and optimiser stay float32
   micro_batches       (1) batches whose mean gradient makes a step
   final_learning_rate (0) end of the cosine; equal to learning_rate: constant
   warmup_steps        (0)
@@ -31,7 +33,7 @@ CONFIG is a JSON file; its paths start at its folder.
   ema_decay           (0.999) of the averaged weights
   log_every           (20) steps
   save_every          (500) steps
-  workers             threads that draw batches (cores - 1, at most 8); 0 draws them between the steps
+  workers             threads that draw batches (cores - 1, at most 16); 0 draws them between the steps
   scenes              { plain (0.5): share with one large object on white, pair (0.1): share with two objects,
                       concepts, styles (all): labels and style names of the corpus to draw,
                       splits (["train"]) }
@@ -70,8 +72,7 @@ async function runTrain(file: string, options: TypedOptions, context: CommandCon
   const config = await readTrainingConfig(file);
   const { signal } = context;
   const elapsed = stopwatch();
-  const backend = await bootBackend({ device, signal });
-  for (const warning of backend.warnings) say(context, `warning: ${warning}`);
+  const backend = await bootDevice(device, context);
   const progress = new ProgressLine(context.stderr, { quiet: json });
   let saved: number | undefined;
   const onSave = (step: number) => (saved = step);
