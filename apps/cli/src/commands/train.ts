@@ -25,8 +25,6 @@ CONFIG is a JSON file; its paths start at its folder.
   seed                (0)
   dtype               (float32) of the products: float16 multiplies halves and sums in float32, on devices with
                       matrix units; weights and optimiser stay float32
-  dtype               (float32) of the products: float16 multiplies halves and sums in float32, on devices with
-                      matrix units; weights and optimiser stay float32
   micro_batches       (1) batches whose mean gradient makes a step
   final_learning_rate (0) end of the cosine; equal to learning_rate: constant
   warmup_steps        (0)
