@@ -7,6 +7,7 @@ import {
   gatedAdd,
   gatedRmsNormAdd,
   gelu,
+  joinHeads,
   layerNorm,
   linear,
   meanSquaredError,
@@ -16,6 +17,7 @@ import {
   ropeTables,
   silu,
   softmaxCrossEntropy,
+  splitHeads,
   swiglu,
 } from '@latte-flow/ops';
 import { add, fill, keep, type Tensor } from '@tensorflow/tfjs-core';
@@ -142,6 +144,14 @@ export const opCases: Readonly<Record<string, MakeCase>> = {
   }),
   silu: rows('width', silu),
   gelu: rows('intermediate', gelu),
+  'split-heads': (shape, draw) => ({
+    inputs: [draw.normal([shape.batch, shape.tokens, shape.width])],
+    run: (x) => splitHeads(x!, shape.heads),
+  }),
+  'join-heads': (shape, draw) => ({
+    inputs: [draw.normal([shape.batch, shape.heads, shape.tokens, shape.width / shape.heads])],
+    run: (x) => joinHeads(x!),
+  }),
   rope: (shape, draw) => {
     const { batch, tokens, width } = shape;
     const headDim = width / shape.heads;

@@ -1,4 +1,4 @@
-import { attention, joinHeads, linear, rmsNorm, splitHeads, swiglu } from '@latte-flow/ops';
+import { attention, joinHeads, linear, projections, rmsNorm, splitHeads, swiglu } from '@latte-flow/ops';
 import type { Weight } from '@latte-flow/runtime';
 import {
   add,
@@ -29,11 +29,12 @@ export function runLayers(x: Tensor, layers: readonly PlainLayer<Weight>[], head
   return tidy(() =>
     layers.reduce((x, { query, key, value, out, gate, up, down, attentionNorm, mlpNorm }) => {
       const normed = rmsNorm(x, attentionNorm, EPS);
-      const split = (weight: Weight): Tensor => splitHeads(linear(normed, weight), heads); // [B, H, N, E]
-      const { output } = attention({ query: split(query), key: split(key), value: split(value) });
+      const projected = projections(normed, [{ weight: query }, { weight: key }, { weight: value }]);
+      const [q, k, v] = projected.map((rows) => splitHeads(rows, heads)); // [B, H, N, E]
+      const { output } = attention({ query: q!, key: k!, value: v! });
       const attended = linear(joinHeads(output), out, undefined, { residual: x });
-      const h = rmsNorm(attended, mlpNorm, EPS);
-      return linear(swiglu(linear(h, gate), linear(h, up)), down, undefined, { residual: attended });
+      const [gated, raised] = projections(rmsNorm(attended, mlpNorm, EPS), [{ weight: gate }, { weight: up }]);
+      return linear(swiglu(gated!, raised!), down, undefined, { residual: attended });
     }, x),
   );
 }
