@@ -23,8 +23,6 @@ export type { KernelChoice, KernelFeature, KernelFeatures, KernelSelection } fro
 export { joinHeads, splitHeads } from './heads/index.ts';
 export { storeTokens } from './key-value-cache/index.ts';
 export type { KeysAndValues } from './key-value-cache/index.ts';
-export { storeTokens } from './key-value-cache/index.ts';
-export type { KeysAndValues } from './key-value-cache/index.ts';
 export { layerNorm } from './layer-norm/index.ts';
 export { linear } from './linear/index.ts';
 export { meanSquaredError } from './mean-squared-error/index.ts';
