@@ -38,10 +38,10 @@ export const modelFlag = (): Option =>
 export const jsonFlag = (): Option => new Option('--json', 'print one JSON object on stdout and nothing else');
 
 /** `--dtype int4`, or `--dtype 'visual.*=float16' --dtype int8`; may be given several times. */
-export const dtypeFlag = (): Option =>
+export const dtypeFlag = (dtypes: readonly string[] = weightDtypes): Option =>
   new Option(
     '--dtype <rule>',
-    `${weightDtypes.join(', ')}, or PATTERN=DTYPE for the tensors that a pattern with * matches (repeatable)`,
+    `${dtypes.join(', ')}, or PATTERN=DTYPE for the tensors that a pattern with * matches (repeatable)`,
   ).argParser((rule: string, before: readonly string[] = []) => [...before, rule]);
 
 /**

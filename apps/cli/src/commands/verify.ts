@@ -1,17 +1,20 @@
 import { stat } from 'node:fs/promises';
 
+import type { DtypeRules } from '@latte-flow/checkpoint';
 import { describeValue, refuseArgument, requireOneOf } from '@latte-flow/core';
 import { bootBackend } from '@latte-flow/runtime';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 
 import { ExitCode } from '../failure.ts';
-import { deviceFlag, deviceOption } from '../options.ts';
+import { deviceFlag, deviceOption, dtypeFlag, dtypeOption } from '../options.ts';
 import { printJson, say, type CommandContext } from '../terminal.ts';
-import { FLOAT16_BOUND, verifyDtypes, type Status } from '../verify/report.ts';
+import { FLOAT16_BOUND, type Status } from '../verify/report.ts';
 import { discoverFixtures } from '../verify/discover.ts';
 import { verifyFixture } from '../verify/verify.ts';
 
 const WHERE = 'latte verify';
+/** Halves have a bound; what int8 and int4 lose is a matter of the model. */
+const DTYPES = ['float32', 'float16'];
 /** Nothing but `unsupported`. */
 const NOTHING_KNOWN = 3;
 
@@ -27,6 +30,9 @@ Prints one JSON object a line for each quantity:
   tolerance   the largest error that passes
   device      webgpu, wasm or cpu
   message     why nothing could be compared (only then)
+
+--dtype takes float32 and float16, of all weights or by pattern. With float16 what is computed from weights is compared
+with ${FLOAT16_BOUND.metric} ${FLOAT16_BOUND.tolerance}, and training is unsupported.
 
 Exit code: 0 all pass, 1 any fail, 2 bad usage, 3 nothing but unsupported.`;
 
@@ -46,6 +52,13 @@ async function requireFolders(folders: readonly string[]): Promise<void> {
   }
 }
 
+function verifiedDtype(rules: readonly string[] | undefined): DtypeRules | undefined {
+  if (rules === undefined) return undefined;
+  const dtypes = dtypeOption(WHERE, rules);
+  for (const dtype of Object.values(dtypes)) requireOneOf(WHERE, '--dtype', dtype, DTYPES);
+  return dtypes;
+}
+
 function exitCodeOf(counts: Readonly<Record<Status, number>>): number {
   if (counts.fail > 0) return ExitCode.failure;
   return counts.pass > 0 ? ExitCode.success : NOTHING_KNOWN;
@@ -57,16 +70,11 @@ export function verifyCommand(context: CommandContext): Command {
     .description('check every fixture below the folders against this program, quantity by quantity')
     .argument('<dir...>', 'folders')
     .addOption(deviceFlag())
-    .addOption(
-      new Option(
-        '--dtype <name>',
-        `what weights are kept as: float32, or float16, whose results are compared with ${FLOAT16_BOUND.metric} ${FLOAT16_BOUND.tolerance}`,
-      ).default('float32'),
-    )
+    .addOption(dtypeFlag(DTYPES))
     .addHelpText('after', HELP)
-    .action(async (folders: string[], options: { device: string; dtype: string }) => {
+    .action(async (folders: string[], options: { device: string; dtype?: string[] }) => {
       const device = deviceOption(WHERE, options.device);
-      const dtype = requireOneOf(WHERE, '--dtype', options.dtype, verifyDtypes);
+      const dtype = verifiedDtype(options.dtype);
       await requireFolders(folders);
       const fixtures = await discoverFixtures(folders);
       if (fixtures.length === 0) {

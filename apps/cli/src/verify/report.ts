@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 
 import { isAbort, throwIfAborted } from '@latte-flow/core';
+import type { DtypeRules } from '@latte-flow/checkpoint';
 import type { Device } from '@latte-flow/runtime';
 
 import { errorBetween, type Metric, type Quantity, type Visible } from './compare.ts';
@@ -31,11 +32,7 @@ export interface Bound {
 
 export const EXACT: Bound = { metric: 'exact', tolerance: 0 };
 
-/** What weights are kept as while a fixture is checked. */
-export const verifyDtypes = ['float32', 'float16'] as const;
-export type VerifyDtype = (typeof verifyDtypes)[number];
-
-/** How close what is computed from weights must be where these are halves. */
+/** How close what is computed from weights must be where some of these are asked for as halves. */
 export const FLOAT16_BOUND: Bound = { metric: 'scaled', tolerance: 1e-2 };
 
 /** How close what is computed from a model's weights must be where these are float32. */
@@ -53,8 +50,8 @@ interface ReportOptions {
   readonly fixture: string;
   readonly kind: string;
   readonly device: Device;
-  /** Default float32. */
-  readonly dtype?: VerifyDtype;
+  /** float32 and float16; default: as the fixture has them. */
+  readonly dtype?: DtypeRules;
   readonly signal?: AbortSignal;
   readonly onLine: (line: CheckLine) => void;
 }
@@ -66,7 +63,8 @@ function messageOf(error: unknown): string {
 /** Collects the lines of one fixture. A check that throws becomes a `fail` line, and the next one runs. */
 export class FixtureReport {
   readonly device: Device;
-  readonly dtype: VerifyDtype;
+  /** What weights are to be kept as, where that was asked for. */
+  readonly dtype: DtypeRules | undefined;
   readonly signal: AbortSignal | undefined;
   readonly #options: ReportOptions;
   #lines = 0;
@@ -74,8 +72,15 @@ export class FixtureReport {
   constructor(options: ReportOptions) {
     this.#options = options;
     this.device = options.device;
-    this.dtype = options.dtype ?? 'float32';
+    this.dtype = options.dtype;
     this.signal = options.signal;
+  }
+
+  /** Whether halves were asked for. */
+  get hasHalves(): boolean {
+    return [this.dtype]
+      .flatMap((rules) => (typeof rules === 'object' ? Object.values(rules) : rules))
+      .includes('float16');
   }
 
   get lines(): number {
@@ -105,7 +110,7 @@ export class FixtureReport {
     { visible, ofWeights, ...bound }: Comparison,
     work: () => Promise<readonly [actual: Quantity, expected: Quantity]> | readonly [Quantity, Quantity],
   ): Promise<void> {
-    const { metric, tolerance } = ofWeights && this.dtype === 'float16' ? FLOAT16_BOUND : bound;
+    const { metric, tolerance } = ofWeights && this.hasHalves ? FLOAT16_BOUND : bound;
     await this.section(quantity, async () => {
       const [actual, expected] = await work();
       const error = errorBetween(actual, expected, { metric, visible });

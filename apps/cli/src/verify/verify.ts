@@ -1,14 +1,15 @@
+import type { DtypeRules } from '@latte-flow/checkpoint';
 import type { Device } from '@latte-flow/runtime';
 
 import { discoverFixtures, type Fixture } from './discover.ts';
 import { fixtureKinds } from './kinds/index.ts';
-import { FixtureReport, type CheckLine, type VerifyDtype } from './report.ts';
+import { FixtureReport, type CheckLine } from './report.ts';
 
 export interface VerifyOptions {
   /** The backend that is running. */
   readonly device: Device;
-  /** What the models' weights are kept as. Default float32. */
-  readonly dtype?: VerifyDtype;
+  /** What the models' weights are kept as, float32 or float16. Default: as the fixture has them. */
+  readonly dtype?: DtypeRules;
   readonly signal?: AbortSignal;
   /** Called for every quantity as soon as it is known. */
   readonly onLine: (line: CheckLine) => void;

@@ -1,9 +1,16 @@
-import { dtypeOf, encodeFloat16, PackedTensor, toFloat32, type HostTensor } from '@latte-flow/checkpoint';
+import {
+  dtypeOf,
+  encodeFloat16,
+  PackedTensor,
+  toFloat32,
+  type DtypeRules,
+  type HostTensor,
+} from '@latte-flow/checkpoint';
 import { generationStreamShapes, type LatteFlowConfig, type PromptContext } from '@latte-flow/model';
 import { ParameterStore, type TensorOwner } from '@latte-flow/runtime';
 
 import type { FixtureTensors } from '../fixture-tensors.ts';
-import type { Bound, VerifyDtype, WeightsBound } from '../report.ts';
+import type { Bound, WeightsBound } from '../report.ts';
 
 /** Velocities, hidden states, maps, samples, caches. */
 export const STREAM_BOUND: WeightsBound = { metric: 'scaled', tolerance: 1e-4, ofWeights: true };
@@ -15,7 +22,7 @@ const PARAMETER = 'param.';
 /** The stream's weights on the host, in the order of the file. */
 async function* readParameters(
   tensors: FixtureTensors,
-  dtype: VerifyDtype,
+  dtype: DtypeRules,
 ): AsyncGenerator<readonly [string, HostTensor]> {
   const chosen = dtypeOf(dtype);
   for (const name of tensors.namesAfter(PARAMETER)) {
@@ -34,7 +41,7 @@ const bytesOf = (halves: Uint16Array): Uint8Array =>
 export function loadParameters(
   tensors: FixtureTensors,
   config: LatteFlowConfig,
-  { dtype, trainable = false }: { readonly dtype: VerifyDtype; readonly trainable?: boolean },
+  { dtype = 'float32', trainable = false }: { readonly dtype?: DtypeRules; readonly trainable?: boolean },
 ): Promise<ParameterStore> {
   const names = tensors.namesAfter(PARAMETER);
   return ParameterStore.load(readParameters(tensors, dtype), {

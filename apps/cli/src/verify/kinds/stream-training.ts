@@ -24,13 +24,13 @@ interface TrainingCase {
 export async function checkTraining(training: TrainingCase, report: FixtureReport): Promise<void> {
   const { config, tensors, context } = training;
   if (tensors.namesAfter('train.').length === 0 && tensors.namesAfter(GRADIENT).length === 0) return;
-  if (report.dtype !== 'float32') {
-    report.unsupported('train', `weights that are kept as ${report.dtype} cannot be trained`);
+  if (report.hasHalves) {
+    report.unsupported('train', 'weights that are kept as float16 cannot be trained');
     return;
   }
   await report.section('train', async () => {
     using owner = new TensorOwner();
-    using parameters = await loadParameters(tensors, config, { dtype: 'float32', trainable: true });
+    using parameters = await loadParameters(tensors, config, { trainable: true });
     const batch = {
       data: owner.own(tensors.upload('train.x1')),
       noise: owner.own(tensors.upload('train.x0')),
