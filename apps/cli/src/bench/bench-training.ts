@@ -14,12 +14,11 @@ import {
   type Variable,
 } from '@tensorflow/tfjs-core';
 
-import { clock } from './clock.ts';
 import type { PlainLayer } from './layer-weights.ts';
-import { valuesOf, type MeasureOptions } from './measure.ts';
+import { measure, valuesOf, type MeasureOptions } from './measure.ts';
 import { TensorDraw } from './philox-tensors.ts';
 import { runLayers, runStockLayers } from './plain-layer.ts';
-import { contender, ourContenders, rates, runAs, scaledError, type BenchResult, type Contender } from './result.ts';
+import { contender, ourContenders, scaledError, type BenchResult, type Contender } from './result.ts';
 import { forwardFlops, shapes, type ShapeName } from './shapes.ts';
 
 const LEARNING_RATE = 1e-4;
@@ -79,19 +78,11 @@ export async function* benchTraining(
       try {
         const gradients = await gradientsOf(one, loss, variables);
         expected ??= gradients;
-        const timing = await clock(() => runAs(one, training.step), options);
-        yield {
-          name: 'layers',
-          shape,
-          pass: 'training step',
-          ...one,
-          mode: 'enqueued',
-          ...timing,
-          dispatches: null,
-          ...rates(timing.ms, { flops: TRAINING_FLOPS * forwardFlops(shapes[shape]) }),
-          error: one === STOCK ? null : scaledError(gradients, expected),
-          error_against: STOCK.engine,
-        };
+        const error = one === STOCK ? null : scaledError(gradients, expected);
+        const labels = { name: 'layers', shape, pass: 'training step', error, error_against: STOCK.engine } as const;
+        const step = (): Tensor[] => (training.step(), []);
+        const flops = TRAINING_FLOPS * forwardFlops(shapes[shape]);
+        yield* await measure({ ...labels, contender: one, step, flops, recorded: one.engine === 'fused' }, options);
       } finally {
         training.dispose();
         dispose(variables);

@@ -18,6 +18,8 @@ export interface Workload extends Pick<BenchResult, 'name' | 'shape' | 'pass' | 
    * copies neither: a single op is measured alone.
    */
   readonly inputs?: readonly Tensor[];
+  /** Whether it can be recorded. Default true; TensorFlow.js' own variables change their memory at each update. */
+  readonly recorded?: boolean;
   readonly flops?: number;
   readonly bytes?: number;
 }
@@ -34,13 +36,13 @@ export async function valuesOf(contender: Contender, step: () => Tensor[]): Prom
 
 /** Measures a workload enqueued op by op and, on WebGPU, recorded and replayed. */
 export async function measure(workload: Workload, options: MeasureOptions): Promise<BenchResult[]> {
-  const { name, shape, pass, contender, step, inputs, flops, bytes, error, error_against } = workload;
+  const { name, shape, pass, contender, step, inputs, recorded = true, flops, bytes, error, error_against } = workload;
   const labels = { name, shape, pass, ...contender };
   const compute = (...taken: Tensor[]): Tensor[] => runAs(contender, () => step(...taken));
   const discard = (): void => tidy(() => void compute(...(inputs ?? [])));
   const enqueued = await clock(discard, options);
   const rest = { error, error_against };
-  if (webgpuDevice() === undefined) {
+  if (webgpuDevice() === undefined || !recorded) {
     return [
       { ...labels, mode: 'enqueued', ...enqueued, dispatches: null, ...rates(enqueued.ms, { flops, bytes }), ...rest },
     ];
