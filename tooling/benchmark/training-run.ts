@@ -1,0 +1,55 @@
+import { openBatchPool } from '../../apps/cli/src/train/batch-pool.ts';
+import { captioningModel } from '../../apps/cli/src/train/captioning-model.ts';
+import { flowModel } from '../../apps/cli/src/train/flow-model.ts';
+import type { LearnedModel } from '../../apps/cli/src/train/learned-model.ts';
+import { readTrainingConfig, type TrainingConfig } from '../../apps/cli/src/train/training-config.ts';
+import { withPrecision } from '../../packages/ops/src/index.ts';
+import { Trainer } from '../../packages/trainer/src/index.ts';
+
+/** Batches that are drawn before the run and used again and again: drawing is not what is measured. */
+const BATCHES = 16;
+
+export interface TrainingRun {
+  readonly config: TrainingConfig;
+  readonly trainer: Trainer<unknown>;
+}
+
+export interface TrainingRunOptions {
+  /** Default: the config's. */
+  readonly batchSize?: number;
+  readonly dtype?: string;
+  /** Called around the work of uploading a batch and of a loss. */
+  readonly phase?: <T>(name: 'upload' | 'loss', work: () => T) => T;
+}
+
+/** The trainer that `latte train` makes of a config, over a few batches, on the current backend. */
+export async function openTrainingRun(
+  file: string,
+  { batchSize, dtype, phase = (_, work) => work() }: TrainingRunOptions = {},
+): Promise<TrainingRun> {
+  const read = await readTrainingConfig(file);
+  const config: TrainingConfig = {
+    ...read,
+    workers: 0,
+    initial: undefined,
+    batchSize: batchSize ?? read.batchSize,
+    dtype: dtype === 'float16' ? 'float16' : dtype === undefined ? read.dtype : 'float32',
+  };
+  const open = config.task === 'flow' ? flowModel : captioningModel;
+  const model = (await open(config)) as LearnedModel<unknown>;
+  await using pool = await openBatchPool(config);
+  const batches = await Promise.all(Array.from({ length: BATCHES }, (_, i) => pool.take(i)));
+  const trainer = new Trainer<unknown>({
+    parameters: model.parameters,
+    loss: (batch) => phase('loss', () => withPrecision(config.dtype, () => model.loss(batch))),
+    batch: (index) => phase('upload', () => withPrecision(config.dtype, () => model.upload(batches[index % BATCHES]!))),
+    disposeBatch: (batch) => model.disposeBatch(batch),
+    learningRate: config.learningRate / 10,
+    optimizer: { betas: config.betas, weightDecay: config.weightDecay },
+    block: model.block,
+    clipNorm: config.clipNorm,
+    ema: { decay: config.emaDecay },
+    lossScale: config.dtype === 'float16' ? 4096 : 1,
+  });
+  return { config, trainer };
+}
