@@ -3,7 +3,9 @@ import type { Command } from 'commander';
 import type { CommandContext } from '../terminal.ts';
 import { benchCommand } from './bench.ts';
 import { convertCommand } from './convert.ts';
+import { decodeCommand } from './decode.ts';
 import { describeCommand } from './describe.ts';
+import { encodeCommand } from './encode.ts';
 import { generateCommand } from './generate.ts';
 import { inspectCommand } from './inspect.ts';
 import { trainCommand } from './train.ts';
@@ -14,6 +16,8 @@ import { verifyCommand } from './verify.ts';
 export const commands: readonly ((context: CommandContext) => Command)[] = [
   generateCommand,
   describeCommand,
+  encodeCommand,
+  decodeCommand,
   trainCommand,
   inspectCommand,
   convertCommand,
