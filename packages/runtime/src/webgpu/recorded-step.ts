@@ -1,7 +1,7 @@
 import { engine, type KernelBackend, type Tensor, type TensorInfo } from '@tensorflow/tfjs-core';
 
 import { requireAlive } from '../ownership/tensor-owner.ts';
-import { submitPending, type DataId, type WebGPUBackend } from './backend.ts';
+import { submitPending, type TensorData, type WebGPUBackend } from './backend.ts';
 import type { CapturePool } from './capture-pool.ts';
 import { gone, requireInputs, type CapturedStep } from './captured-step.ts';
 import { requireDevice } from './device-loss.ts';
@@ -16,7 +16,7 @@ export interface Capture {
   readonly inputs: readonly Tensor[];
   readonly outputs: readonly Tensor[];
   /** Tensors that the commands use and do not own. */
-  readonly borrowed: ReadonlyMap<DataId, GPUBuffer>;
+  readonly borrowed: ReadonlyMap<TensorData, GPUBuffer>;
 }
 
 /** A step of which every run encodes the recorded commands. */
@@ -55,10 +55,8 @@ export class RecordedStep implements CapturedStep {
 
   /** Otherwise the commands would read what others have written into the buffers since. */
   #requireBorrowed(): void {
-    const { tensorMap } = this.#webgpu;
-    for (const [dataId, buffer] of this.#capture.borrowed) {
-      const data = tensorMap.has(dataId) ? tensorMap.get(dataId) : undefined;
-      if (data !== undefined && data.refCount > 0 && data.resource === buffer) continue;
+    for (const [{ refCount, resource }, buffer] of this.#capture.borrowed) {
+      if (refCount > 0 && resource === buffer) continue;
       throw gone('CapturedStep.run', 'every tensor that the step closes over');
     }
   }

@@ -1,14 +1,14 @@
 import { refuseArgument } from '@latte-flow/core';
 import { env } from '@tensorflow/tfjs-core';
 
-import { submitPending, type DataId, type WebGPUBackend } from './backend.ts';
+import { submitPending, type DataId, type TensorData, type WebGPUBackend } from './backend.ts';
 import type { CapturePool } from './capture-pool.ts';
 import type { CommandRecorder } from './recorder.ts';
 
 /** The tensors of a recording. */
 export interface RecordedTensors {
   /** Made before it, such as weights, and the buffers that its commands use of them. */
-  readonly borrowed: Map<DataId, GPUBuffer>;
+  readonly borrowed: Map<TensorData, GPUBuffer>;
   /** Made in it, as far as they reached the device. */
   readonly made: Set<DataId>;
 }
@@ -71,7 +71,7 @@ export function record<T>(
       }
     }
     if (isNew(dataId)) tensors.made.add(dataId);
-    else tensors.borrowed.set(dataId, data.resource!);
+    else tensors.borrowed.set(data, data.resource!);
   };
   webgpu.submitQueue = () => {
     hasRead = true;
