@@ -20,7 +20,7 @@ export async function* benchOp(
   { shape, ...options }: { shape: ShapeName } & MeasureOptions,
 ): AsyncGenerator<BenchResult> {
   const draw = new TensorDraw();
-  const { inputs, constants = [], run, flops }: OpCase = opCases[op]!(shapes[shape], draw);
+  const { inputs, constants = [], run, flops, hasPrecision = false }: OpCase = opCases[op]!(shapes[shape], draw);
   const forward = (...differentiated: Tensor[]): Tensor => run(...differentiated, ...constants);
   const example = tidy(() => run(...inputs, ...constants));
   const dy = draw.normal(example.shape);
@@ -40,7 +40,7 @@ export async function* benchOp(
     for (const { pass, step, ...cost } of passes) {
       const expected = await valuesOf(REFERENCE, step);
       for (const one of ourContenders()) {
-        if (one.precision !== 'float32' && cost.flops === undefined) continue; // no product in it
+        if (one.precision !== 'float32' && !hasPrecision) continue;
         const error = one.engine === 'portable' ? null : scaledError(await valuesOf(one, step), expected);
         const labels = { name: op, shape, pass, error, error_against: REFERENCE.engine };
         yield* await measure({ ...labels, contender: one, step, ...cost }, options);

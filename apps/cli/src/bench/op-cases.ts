@@ -34,6 +34,8 @@ export interface OpCase {
   readonly run: (...inputs: Tensor[]) => Tensor;
   /** Of the forward pass, where products are what costs. */
   readonly flops?: number;
+  /** Whether it multiplies in the current precision. Default false. */
+  readonly hasPrecision?: boolean;
 }
 
 const EPS = 1e-6;
@@ -50,7 +52,12 @@ function projection(sizes: (shape: LayerShape) => { out: number; input: number }
     const { batch, tokens } = shape;
     const inputs = [draw.normal([batch, tokens, input]), draw.normal([out, input], 1 / Math.sqrt(input))];
     if (bias) inputs.push(draw.normal([out]));
-    return { inputs, run: (x, weight, added) => linear(x!, weight!, added), flops: 2 * batch * tokens * out * input };
+    return {
+      inputs,
+      run: (x, weight, added) => linear(x!, weight!, added),
+      flops: 2 * batch * tokens * out * input,
+      hasPrecision: true,
+    };
   };
 }
 
@@ -184,6 +191,7 @@ export const opCases: Readonly<Record<string, MakeCase>> = {
       inputs: [draw.normal([batch, side, side, width]), draw.normal([width, width, 3, 3], 1 / Math.sqrt(9 * width))],
       run: (x, weight) => convolution(x!, weight!),
       flops: 2 * 9 * batch * side ** 2 * width ** 2,
+      hasPrecision: true,
     };
   },
   'depthwise-convolution': ({ batch, tokens, width }, draw) => {
