@@ -24,7 +24,8 @@ export { joinHeads, splitHeads } from './heads/index.ts';
 export { storeTokens } from './key-value-cache/index.ts';
 export type { KeysAndValues } from './key-value-cache/index.ts';
 export { layerNorm } from './layer-norm/index.ts';
-export { linear } from './linear/index.ts';
+export { linear, projections } from './linear/index.ts';
+export type { LinearOptions, Projection } from './linear/index.ts';
 export { meanSquaredError } from './mean-squared-error/index.ts';
 export { gatedAdd, modulate } from './modulation/index.ts';
 export { gatedRmsNormAdd, modulatedRmsNorm } from './modulated-norm/index.ts';
@@ -35,8 +36,6 @@ export { clearTuning, exportTuning, importTuning } from './product/tuning-table.
 export type { TunableProduct, Tuning, TuningEntry } from './product/tuning-table.ts';
 export { watchProducts } from './product/watch.ts';
 export type { ProductWatch } from './product/watch.ts';
-export { projections } from './projections/index.ts';
-export type { Projection } from './projections/index.ts';
 export { rmsNorm } from './rms-norm/index.ts';
 export { applyRope, composeRope, ropeTables } from './rope/index.ts';
 export type { RopeOptions, RopePositions, RopeTables } from './rope/index.ts';

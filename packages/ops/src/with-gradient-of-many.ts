@@ -17,49 +17,46 @@ interface Differentiable<N extends string> {
   ): Readonly<Partial<Record<N, Tensor>>>;
 }
 
+/** Whether what runs now goes on the tape: inside a `grads`, and not inside the forward of another op with its own gradient. */
+export function isRecorded(): boolean {
+  const { gradientDepth, kernelDepth } = engine().state;
+  return gradientDepth > 0 && kernelDepth === 0;
+}
+
 /** As `withGradient`, for an op with several values, whose forward pass leaves more to its gradient than its inputs. */
 export function withGradientOfMany<N extends string>(
   name: string,
   { inputs, forward, gradient }: Differentiable<N>,
 ): Tensor[] {
+  if (!isRecorded()) return tidy(() => forward(() => {})); // the tape's bookkeeping costs more than a dispatch
   const { state } = engine();
-  const isRecording = engine().isTapeOn();
   const saved: Tensor[] = [];
-  const save = (...tensors: Tensor[]): void => {
-    if (isRecording) saved.push(...tensors.map((tensor) => keep(tensor.clone())));
-  };
   let outputs: Tensor[];
   state.kernelDepth++;
   try {
-    outputs = tidy(() => forward(save));
+    outputs = tidy(() => forward((...tensors) => saved.push(...tensors.map((tensor) => keep(tensor.clone())))));
   } catch (error) {
     for (const tensor of saved) tensor.dispose();
     throw error;
   } finally {
     state.kernelDepth--;
   }
-  if (isRecording) {
-    const present = Object.fromEntries(Object.entries(inputs).filter(([, tensor]) => tensor !== undefined));
-    state.activeTape.push({
-      id: state.nextTapeNodeId++,
-      kernelName: name,
-      inputs: present as NamedTensorMap,
-      outputs,
-      saved,
-      gradient(dys) {
-        // The engine calls this on a copy of the node that has only those inputs that lead back to a variable.
-        const wanted = this.inputs;
-        const gradients = tidy(
-          () =>
-            gradient(
-              dys.map((dy) => dy ?? undefined),
-              saved,
-              (input) => input in wanted,
-            ) as NamedTensorMap,
-        );
-        return Object.fromEntries(Object.entries(gradients).map(([input, dx]) => [input, () => dx]));
-      },
-    });
-  }
+  state.activeTape.push({
+    id: state.nextTapeNodeId++,
+    kernelName: name,
+    inputs: Object.fromEntries(Object.entries(inputs).filter(([, tensor]) => tensor !== undefined)) as NamedTensorMap,
+    outputs,
+    saved,
+    gradient(dys) {
+      // The engine calls this on a copy of the node that has only those inputs that lead back to a variable.
+      const wanted = this.inputs;
+      const given = dys.map((dy) => dy ?? undefined);
+      const gradients = tidy(() => {
+        const all: Readonly<Record<string, Tensor | undefined>> = gradient(given, saved, (input) => input in wanted);
+        return Object.fromEntries(Object.keys(wanted).flatMap((input) => (all[input] ? [[input, all[input]]] : [])));
+      }) as NamedTensorMap;
+      return Object.fromEntries(Object.entries(gradients).map(([input, dx]) => [input, () => dx]));
+    },
+  });
   return outputs;
 }

@@ -1,12 +1,6 @@
-import { customGrad, engine, tidy, type Tensor } from '@tensorflow/tfjs-core';
+import { tidy, type Tensor } from '@tensorflow/tfjs-core';
 
-type Save = (tensors: Tensor[]) => void;
-
-/** Whether what runs now goes on the tape: inside a `grads`, and not inside the forward of another op with its own gradient. */
-export function isRecorded(): boolean {
-  const { gradientDepth, kernelDepth } = engine().state;
-  return gradientDepth > 0 && kernelDepth === 0;
-}
+import { isRecorded, withGradientOfMany } from './with-gradient-of-many.ts';
 
 /**
  * An op with a gradient of its own, in place of the chain of its parts' gradients.
@@ -28,15 +22,14 @@ export function withGradient<
   constants?: C,
 ): O {
   if (!isRecorded()) return tidy(() => forward(...inputs)); // the tape's bookkeeping costs more than a dispatch
-  const op = customGrad<O>((...tensorsAndSave) => {
-    const tensors = tensorsAndSave.slice(0, -1) as unknown as I;
-    const save = tensorsAndSave.at(-1) as Save;
-    save([...tensors, ...(constants ?? [])]);
-    return {
-      value: forward(...tensors),
-      // The tape frees what a gradient makes on its way only at the end of the whole backward pass.
-      gradFunc: (dy: O, saved: Tensor[]) => tidy(() => [...gradient(dy, ...(saved as unknown as [...I, ...C]))]),
-    };
+  const [value] = withGradientOfMany<string>('op', {
+    inputs: Object.fromEntries(inputs.map((tensor, i) => [i, tensor])),
+    forward(save) {
+      save(...inputs, ...(constants ?? []));
+      return [forward(...inputs)];
+    },
+    gradient: ([dy], saved) =>
+      Object.fromEntries(gradient(dy as O, ...(saved as unknown as [...I, ...C])).map((dx, i) => [i, dx])),
   });
-  return op(...inputs);
+  return value as O;
 }

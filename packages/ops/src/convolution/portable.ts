@@ -1,5 +1,5 @@
 import {
-  addN,
+  add,
   concat,
   conv2d,
   depthwiseConv2d,
@@ -96,6 +96,8 @@ export function foldPortable(patches: Tensor2D, geometry: Geometry): Tensor4D {
         [0, 0],
       ]);
     });
-    return slice(addN(placed), [0, side, side, 0], [batch, height, width, channels]);
+    // One by one: TensorFlow.js' WebGPU kernel of `addN` binds a buffer for each.
+    const sum = placed.reduce((total, view) => add(total, view));
+    return slice(sum, [0, side, side, 0], [batch, height, width, channels]);
   });
 }

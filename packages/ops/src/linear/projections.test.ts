@@ -15,9 +15,8 @@ import {
 import { beforeAll, describe, expect, test } from 'vitest';
 
 import { webgpuMissing, webgpuTest } from '../../../../tooling/test/webgpu.ts';
-import { linear } from '../linear/index.ts';
+import { linear, projections } from './index.ts';
 import { withKernels } from '../kernel/selection.ts';
-import { projections } from './index.ts';
 
 const noise = (length: number, image: number): Float32Array => normalNoise(length, { seed: 5, image });
 
