@@ -2,6 +2,7 @@ import { openBatchPool } from '../../apps/cli/src/train/batch-pool.ts';
 import { captioningModel } from '../../apps/cli/src/train/captioning-model.ts';
 import { flowModel } from '../../apps/cli/src/train/flow-model.ts';
 import type { LearnedModel } from '../../apps/cli/src/train/learned-model.ts';
+import { lossScale } from '../../apps/cli/src/train/loss-scale.ts';
 import { readTrainingConfig, type TrainingConfig } from '../../apps/cli/src/train/training-config.ts';
 import { withPrecision } from '../../packages/ops/src/index.ts';
 import { Trainer } from '../../packages/trainer/src/index.ts';
@@ -49,7 +50,7 @@ export async function openTrainingRun(
     block: model.block,
     clipNorm: config.clipNorm,
     ema: { decay: config.emaDecay },
-    lossScale: config.dtype === 'float16' ? 4096 : 1,
+    lossScale: lossScale(config),
   });
   return { config, trainer };
 }

@@ -231,7 +231,7 @@ for (const { device, name, suite } of devices)
           const records: TrainingRecord[] = [];
           await trainer.run({ steps: 3, logEvery: 1, onLog: (record) => records.push(record) });
           const { tensors } = await trainer.state();
-          states.push({ tensors, records: records.map(({ seconds: _, ...record }) => record) });
+          states.push({ tensors, records: records.map((record) => ({ ...record, seconds: 0 })) });
         }
         expect(states[1]).toEqual(states[0]);
       });

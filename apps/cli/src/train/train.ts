@@ -12,6 +12,7 @@ import { openBatchPool, type BatchPool } from './batch-pool.ts';
 import { captioningModel } from './captioning-model.ts';
 import { flowModel } from './flow-model.ts';
 import type { LearnedModel } from './learned-model.ts';
+import { lossScale } from './loss-scale.ts';
 import type { TrainingConfig } from './training-config.ts';
 
 export interface TrainOptions {
@@ -41,18 +42,12 @@ function scheduleOf({ learningRate, finalLearningRate, warmupSteps, steps }: Tra
   return cosineSchedule({ learningRate, finalLearningRate, warmupSteps, steps });
 }
 
-/**
- * Gradients of a mean over millions of numbers are about 1e-7 each, at the end of what half precision holds (6e-8 … 65504).
- * A power of two, so that float32 loses nothing by it.
- */
-const HALF_LOSS_SCALE = 4096;
-
 function trainerOf<Batch>(model: LearnedModel<Batch>, pool: BatchPool, config: TrainingConfig): Trainer<Batch> {
   const { betas, weightDecay, clipNorm, emaDecay, microBatches, dtype } = config;
   return new Trainer<Batch>({
     parameters: model.parameters,
     loss: (batch) => withPrecision(dtype, () => model.loss(batch)),
-    lossScale: dtype === 'float16' ? HALF_LOSS_SCALE : 1,
+    lossScale: lossScale(config),
     async batch(index) {
       const batch = await pool.take(index);
       return withPrecision(dtype, () => model.upload(batch));
