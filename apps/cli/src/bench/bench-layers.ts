@@ -1,6 +1,7 @@
 import { webgpuDevice, type Weight } from '@latte-flow/runtime';
 import type { Tensor } from '@tensorflow/tfjs-core';
 
+import { benchOnnx } from './bench-onnx.ts';
 import { benchTraining } from './bench-training.ts';
 import { drawHalfLayers, drawLayers, type PlainLayer } from './layer-weights.ts';
 import { measure, valuesOf, type MeasureOptions } from './measure.ts';
@@ -38,6 +39,10 @@ export async function* benchLayers(shape: ShapeName, options: MeasureOptions): A
       }
     }
     if (trainedShapes.includes(shape)) yield* benchTraining(shape, { layers: drawn.layers, x, ...options });
+    if (options.onnxRuntime !== undefined && webgpuDevice() !== undefined) {
+      const onHost = { x: await x.data<'float32'>(), expected: expected[0]! };
+      yield await benchOnnx(shape, { runtime: options.onnxRuntime, ...onHost, ...options });
+    }
   } finally {
     x.dispose();
     drawn.dispose();

@@ -42,7 +42,7 @@ describe('latte bench ops', () => {
       device,
       adapter: null,
       machine: { cpu: expect.any(String), memory_bytes: expect.any(Number) },
-      versions: { node: process.versions.node, tensorflow_js: '4.22.0', commit: 'abc' },
+      versions: { node: process.versions.node, tensorflow_js: '4.22.0', onnxruntime_web: null, commit: 'abc' },
       shapes: { tiny: shapes.tiny },
       failures: [],
     });

@@ -23,8 +23,13 @@ const MAX_REPETITIONS = 500;
 /** More elements than TensorFlow.js hands to the CPU instead of the device. */
 const PROBE_SIZE = 4096;
 
+/** Waits until a device has done all that was asked of it. */
+export interface Wait {
+  settle(): Promise<void>;
+}
+
 /** Waits until the device has done all that was asked of it, by reading the result of a last, small op. */
-export class DeviceWait {
+export class DeviceWait implements Wait {
   readonly #base: Tensor = keep(fill([PROBE_SIZE], 1));
 
   async settle(): Promise<void> {
@@ -46,13 +51,16 @@ export class DeviceWait {
  * into a round, then `rounds` rounds of repetitions with one wait at the end. Nothing is subtracted.
  */
 export async function clock(
-  work: () => void,
-  { rounds, signal, wait }: ClockOptions & { wait: DeviceWait },
+  work: () => void | Promise<void>,
+  { rounds, signal, wait }: ClockOptions & { wait: Wait },
 ): Promise<Timing> {
   const round = async (repetitions: number): Promise<number> => {
     throwIfAborted(signal);
     const start = performance.now();
-    for (let i = 0; i < repetitions; i++) work();
+    for (let i = 0; i < repetitions; i++) {
+      const enqueued = work();
+      if (enqueued !== undefined) await enqueued;
+    }
     await wait.settle();
     return (performance.now() - start) / repetitions;
   };

@@ -41,7 +41,7 @@ function layerShapes({ width, intermediate }: LayerShape): Record<keyof PlainLay
 }
 
 /** The weights by name, `0.query`: products that keep the activations' size, norms around 1. The same at every call. */
-function* layerValues(shape: LayerShape): Generator<[string, ParameterValues]> {
+export function* layerValues(shape: LayerShape): Generator<[string, ParameterValues]> {
   let place = 0;
   for (let layer = 0; layer < shape.layers; layer++) {
     for (const [name, shapeOf] of Object.entries(layerShapes(shape))) {

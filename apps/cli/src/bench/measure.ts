@@ -1,11 +1,14 @@
 import { captureStep, webgpuDevice } from '@latte-flow/runtime';
 import { dispose, tidy, type Tensor } from '@tensorflow/tfjs-core';
 
-import { clock, type ClockOptions, type DeviceWait } from './clock.ts';
+import { clock, type ClockOptions, type Wait } from './clock.ts';
+import type { OnnxRuntime } from './onnx/runtime.ts';
 import { rates, runAs, type BenchResult, type Contender } from './result.ts';
 
 export interface MeasureOptions extends ClockOptions {
-  readonly wait: DeviceWait;
+  readonly wait: Wait;
+  /** Where it is installed. */
+  readonly onnxRuntime?: OnnxRuntime;
 }
 
 /** A computation to be measured. */

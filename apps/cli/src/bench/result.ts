@@ -5,10 +5,10 @@ import type { Timing } from './clock.ts';
 import type { ShapeName } from './shapes.ts';
 
 /**
- * Whose ops run: ours by their WebGPU kernels, ours by their definitions on TensorFlow.js' ops, or TensorFlow.js alone with
- * its own gradients.
+ * Whose ops run: ours by their WebGPU kernels, ours by their definitions on TensorFlow.js' ops, TensorFlow.js alone with
+ * its own gradients, or ONNX Runtime Web on its own WebGPU device.
  */
-export type Engine = 'fused' | 'portable' | 'tensorflow.js';
+export type Engine = 'fused' | 'portable' | 'tensorflow.js' | 'onnxruntime-web';
 
 /** Who computes, and how. */
 export interface Contender {

@@ -10,6 +10,8 @@ import { promisify } from 'node:util';
 import { webgpuDevice, type BootedBackend } from '@latte-flow/runtime';
 import { version_core } from '@tensorflow/tfjs-core';
 
+import type { Terminal } from '../terminal.ts';
+import type { OnnxRuntime } from './onnx/runtime.ts';
 import manifest from '../../package.json' with { type: 'json' };
 
 /** Limits that decide which kernels run. */
@@ -54,7 +56,10 @@ function adapterOf(info: object) {
 }
 
 /** Where and with what a result was measured, as it stands in the JSON. */
-export async function surroundings(booted: BootedBackend, env: Readonly<Record<string, string | undefined>>) {
+export async function surroundings(
+  booted: BootedBackend,
+  { env, onnxRuntime }: { env: Terminal['env']; onnxRuntime: OnnxRuntime | undefined },
+) {
   const device = webgpuDevice();
   return {
     date: new Date().toISOString(),
@@ -72,6 +77,7 @@ export async function surroundings(booted: BootedBackend, env: Readonly<Record<s
       node: process.versions.node,
       tensorflow_js: version_core,
       dawn: device === undefined ? null : await dawnVersion(env['LATTE_DAWN']),
+      onnxruntime_web: onnxRuntime?.env.versions.web ?? null,
       latte_flow: manifest.version,
       // A bundle has no checkout around it: it brings the commit that it was made from.
       commit: env['LATTE_COMMIT'] ?? (await checkoutCommit()),

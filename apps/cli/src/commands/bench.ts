@@ -8,6 +8,7 @@ import { benchLayers } from '../bench/bench-layers.ts';
 import { benchOp } from '../bench/bench-ops.ts';
 import { DeviceWait } from '../bench/clock.ts';
 import type { MeasureOptions } from '../bench/measure.ts';
+import { loadOnnxRuntime } from '../bench/onnx/runtime.ts';
 import { opNames } from '../bench/op-cases.ts';
 import type { BenchResult } from '../bench/result.ts';
 import { shapeNames, shapes, type ShapeName } from '../bench/shapes.ts';
@@ -42,14 +43,15 @@ ${describeShapes.join('\n')}
 ${[...opNames, ADAMW].join(', ')}
 
 Each is measured by our kernels (engine fused; on WebGPU only), by our ops' definitions on TensorFlow.js' ops (portable) and, for
-layers, written with TensorFlow.js alone (tensorflow.js); op by op (mode enqueued) and recorded and replayed (captured).
+layers, written with TensorFlow.js alone (tensorflow.js) and forward, on WebGPU, by ONNX Runtime (onnxruntime-web) where that
+package is installed or LATTE_ONNXRUNTIME names its ort.webgpu.bundle.min.mjs; op by op (mode enqueued) and recorded and replayed (captured).
 A round enqueues repetitions for about 60 ms and waits once for the device; ms is the median of the rounds.
 
 --json prints, and --out writes:
   command     that measured this
   date, machine { cpu, cores, memory_bytes, system }
   device, adapter { vendor, architecture, device, description, ... }, features, limits
-  versions    { node, tensorflow_js, dawn, latte_flow, commit }
+  versions    { node, tensorflow_js, dawn, onnxruntime_web (null: not installed), latte_flow, commit }
   shapes      the sizes of each
   results     [{ name, shape, pass: forward | gradient (with its forward) | update | training step, engine, precision (of the operands
               of products), weights (as they lie in memory), mode, ms, ms_min,
@@ -96,6 +98,7 @@ async function runBench(what: string, options: TypedOptions, context: CommandCon
   const backend = await bootDevice(device, context);
 
   const progress = new ProgressLine(context.stderr, { quiet: json === true });
+  const onnxRuntime = await loadOnnxRuntime(context.env);
   const results: BenchResult[] = [];
   const failures: Failure[] = [];
   const wait = new DeviceWait();
@@ -106,7 +109,7 @@ async function runBench(what: string, options: TypedOptions, context: CommandCon
       for (const name of wanted) {
         throwIfAborted(signal);
         try {
-          for await (const result of benchOf(name, shape, { rounds, signal, wait })) results.push(result);
+          for await (const result of benchOf(name, shape, { rounds, signal, wait, onnxRuntime })) results.push(result);
         } catch (error) {
           if (isAbort(error, signal)) throw error;
           failures.push({ name, shape, message: error instanceof Error ? error.message : String(error) });
@@ -122,7 +125,7 @@ async function runBench(what: string, options: TypedOptions, context: CommandCon
 
   const report = {
     command: commandLine(what, options),
-    ...(await surroundings(backend, context.env)),
+    ...(await surroundings(backend, { env: context.env, onnxRuntime })),
     shapes: Object.fromEntries(shapeList.map((name) => [name, shapes[name]])),
     results,
     failures,
