@@ -6,8 +6,12 @@ import {
   chooseTile,
   columnsOf,
   each,
+  fallsInVectors,
   headsBuffer,
   loadFunction,
+  mapBuffer,
+  mapLoad,
+  mapStore,
   occupancy,
   products,
   rowsOf,
@@ -37,9 +41,11 @@ interface Form {
 }
 
 /** Below it a score's row saw nothing but hidden keys. */
-export const BLIND = '-5e29';
+const BLIND = '-5e29';
 /** The log-sum-exp of a row that sees nothing: every weight made from it is 0. */
 const NOTHING = '1e38';
+/** Above it a log-sum-exp is that of such a row. */
+export const BLIND_LOG = '1e37';
 
 /** WGSL: reads vector e of key or value j, of the context first. */
 export function blockLoad(name: string, hasContext: boolean): string {
@@ -63,28 +69,27 @@ const forwardProgram = programs(
     hasBias: boolean,
     isBlindZero: boolean,
     map: Form['map'],
+    inVectors: boolean,
   ) => {
     const tile: Tile = { width, lanesX, rowsEach };
     const rows = (piece: (i: number) => string): string => each(rowsEach, piece);
     const buffers = ['query', 'key', 'value', ...(hasContext ? ['context_key', 'context_value'] : [])];
-    const components = ['x', 'y', 'z', 'w'] as const;
-    const ownScore = (i: number, c: number, k: string): string => /* wgsl */ `
-      if (row_${i} < params.rows && column + ${c}u >= params.context && column + ${c}u < params.keys) {
-        let at = (first_row + row_${i}) * params.queries + column + ${c}u - params.context;
-        ${map === 'carried' ? `s_${i}.${k} += gate[(first_row + row_${i}) / params.queries] * previous[at];` : ''}
-        map[at] = s_${i}.${k};
-      }`;
+    const ownScores = (i: number): string => /* wgsl */ `
+      let own_${i} = query_${i} * params.queries + column - params.context;
+      let is_own_${i} = is_own & vec4<bool>(row_${i} < params.rows);
+      ${map === 'carried' ? `s_${i} += gate[query_${i} / params.queries] * load_previous(own_${i}, is_own_${i});` : ''}
+      store_map(own_${i}, is_own_${i}, s_${i});`;
     return {
       name: 'attention',
       inputs: [
         ...buffers.map((name) => headsBuffer(name, width)),
         ...(hasBias ? ['bias: array<f32>'] : []),
-        ...(map === 'carried' ? ['previous: array<f32>', 'gate: array<f32>'] : []),
+        ...(map === 'carried' ? [mapBuffer('previous', inVectors), 'gate: array<f32>'] : []),
       ],
       outputs: [
         headsBuffer('output', width),
         'log_sum_exp: array<f32>',
-        ...(map === 'none' ? [] : ['map: array<f32>']),
+        ...(map === 'none' ? [] : [mapBuffer('map', inVectors)]),
       ],
       params: [
         'rows: u32',
@@ -106,6 +111,8 @@ const forwardProgram = programs(
         ${blockLoad('key', hasContext)}
         ${blockLoad('value', hasContext)}
         ${storeFunction('output', width)}
+        ${map === 'none' ? '' : mapStore('map', inVectors)}
+        ${map === 'carried' ? mapLoad('previous', inVectors) : ''}
 
         @compute @workgroup_size(128)
         fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -124,11 +131,15 @@ const forwardProgram = programs(
             workgroupBarrier();
             ${products(tile, [{ name: 's', row: (i) => `load_query(query_${i}, e)`, staged: 'staged' }])}
             let column = start + 4u * x;
+            let columns = vec4u(column, column + 1u, column + 2u, column + 3u);
+            let is_key = columns < vec4u(last_key);
+            ${map === 'none' ? '' : 'let is_own = is_key & (columns >= vec4u(params.context));'}
             ${rows(
               (i) => `
                 s_${i} *= SCALE;
-                ${map === 'none' ? '' : components.map((k, c) => ownScore(i, c, k)).join('')}
-                ${components.map((k, c) => `s_${i}.${k} = select(HIDDEN, s_${i}.${k}${hasBias ? ` + bias[bias_${i} + column + ${c}u]` : ''}, column + ${c}u < last_key);`).join('\n')}
+                ${map === 'none' ? '' : ownScores(i)}
+                ${hasBias ? `s_${i} += vec4f(bias[bias_${i} + column], bias[bias_${i} + column + 1u], bias[bias_${i} + column + 2u], bias[bias_${i} + column + 3u]);` : ''}
+                s_${i} = select(vec4f(HIDDEN), s_${i}, is_key);
                 row_parts[(y + ${i}u * LANES_Y) * LANES_X + x] = max(max(s_${i}.x, s_${i}.y), max(s_${i}.z, s_${i}.w));`,
             )}
             workgroupBarrier(); // all maxima are there, and the keys are done with
@@ -236,6 +247,7 @@ export function attentionWebGPU(
   const map = residual === undefined ? 'none' : residual.previous === undefined ? 'first' : 'carried';
   const carried = map === 'carried' ? [residual!.previous!, residual!.gate!] : [];
   const bias = visibility === undefined ? [] : [visibility.bias];
+  const inVectors = map !== 'none' && fallsInVectors(queries, contextTokens);
   const isBlindZero = visibility?.seen !== undefined;
   return tidy(() => {
     const others = 3 + bias.length + carried.length + (map === 'none' ? 0 : 1); // query, output, log-sum-exp
@@ -247,7 +259,16 @@ export function attentionWebGPU(
     ];
     if (map !== 'none') outputs.push({ shape: [...query.shape.slice(0, 3), queries] });
     const results = runProgram(
-      forwardProgram(width, tile.lanesX, tile.rowsEach, hasContext, bias.length > 0, isBlindZero && parts === 1, map),
+      forwardProgram(
+        width,
+        tile.lanesX,
+        tile.rowsEach,
+        hasContext,
+        bias.length > 0,
+        isBlindZero && parts === 1,
+        map,
+        inVectors,
+      ),
       {
         inputs: [query, ...tensors, ...bias, ...carried],
         outputs,

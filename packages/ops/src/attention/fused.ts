@@ -1,53 +1,125 @@
-import type { Tensor } from '@tensorflow/tfjs-core';
+import { zerosLike, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
 
 import { withGradientOfMany } from '../with-gradient-of-many.ts';
 import { blockSizes, type AttentionBlocks } from './blocks.ts';
+import { addCarriedValues, carriedGradientWebGPU, weightMapWebGPU, type CarriedMap } from './carried-webgpu.ts';
 import { attentionWebGPU, forwardTile } from './forward-webgpu.ts';
-import type { AttentionInputs, AttentionResult } from './inputs.ts';
-import { keyGradientTile, keyGradientWebGPU } from './key-gradient-webgpu.ts';
-import { queryGradientTile, queryGradientWebGPU, rowStatistics } from './query-gradient-webgpu.ts';
+import type { AttentionInputs, AttentionResult, ResidualForm } from './inputs.ts';
+import { carriedKeyGradientWebGPU, keyGradientTile, keyGradientWebGPU } from './key-gradient-webgpu.ts';
+import {
+  carriedQueryGradientWebGPU,
+  queryGradientTile,
+  queryGradientWebGPU,
+  rowStatistics,
+  weightGradientWebGPU,
+} from './query-gradient-webgpu.ts';
+import { occupancy } from './tile.ts';
 
-function blocksOf({ query, key, value, context, visibility }: AttentionInputs): AttentionBlocks {
-  return { query, key, value, contextKey: context?.key, contextValue: context?.value, visibility };
+/** Buffers that the backward pass of a carried map binds at most, once keys and values lie in one each. */
+const CARRIED_BUFFERS = 10;
+
+type Differentiated = 'query' | 'key' | 'value' | 'contextKey' | 'contextValue' | 'previous' | 'gate';
+type Differentials = Partial<Record<Differentiated, Tensor>>;
+
+/** The tensors by name, without those that are absent. */
+function namedTensors({ query, key, value, context, residual }: AttentionInputs): Differentials {
+  const { previous, gate } = residual ?? {};
+  const all = { query, key, value, contextKey: context?.key, contextValue: context?.value, previous, gate };
+  return Object.fromEntries(Object.entries(all).filter(([, tensor]) => tensor !== undefined));
 }
 
-/** False for heads too wide for the device's workgroup memory. */
+const carriedOf = ({ previous, gate }: Differentials): CarriedMap | undefined =>
+  previous === undefined || gate === undefined ? undefined : { previous, gate };
+
+/** False for heads too wide for the device's workgroup memory, and maps on devices that bind few buffers. */
 export function isFusible(inputs: AttentionInputs): boolean {
-  const sizes = blockSizes(blocksOf(inputs));
-  return (
-    inputs.residual === undefined &&
-    [forwardTile, queryGradientTile, keyGradientTile].every((choose) => choose(sizes) !== undefined)
-  );
+  const sizes = blockSizes(namedTensors(inputs) as AttentionBlocks);
+  if (inputs.residual !== undefined && occupancy().buffers < CARRIED_BUFFERS) return false;
+  return [forwardTile, queryGradientTile, keyGradientTile].every((choose) => choose(sizes) !== undefined);
 }
 
-type Differentiated = 'query' | 'key' | 'value' | 'contextKey' | 'contextValue';
+interface Values {
+  readonly output: Tensor;
+  readonly logSumExp: Tensor;
+  readonly map?: Tensor;
+}
+
+function forwardOf(blocks: AttentionBlocks, form?: ResidualForm, carried?: CarriedMap): Values {
+  if (form !== 'probabilities') return attentionWebGPU(blocks, form && { ...carried });
+  const { output, logSumExp } = attentionWebGPU(blocks);
+  if (carried !== undefined) addCarriedValues(output, blocks, { ...carried, logSumExp });
+  return { output, logSumExp, map: weightMapWebGPU(blocks, logSumExp, carried) };
+}
+
+interface Backward extends Values {
+  /** The gradient of the output; of the map, unless nothing depends on it. */
+  readonly dy: Tensor;
+  readonly dmap?: Tensor;
+  readonly wants: (name: Differentiated) => boolean;
+}
+
+function plainGradient(blocks: AttentionBlocks, { dy, output, logSumExp, wants }: Backward): Differentials {
+  const rows = { dy, statistics: rowStatistics(dy, output, logSumExp) };
+  const gradients: Differentials = {};
+  if (wants('query')) gradients.query = queryGradientWebGPU(blocks, rows);
+  if (wants('key') || wants('value')) [gradients.key, gradients.value] = keyGradientWebGPU(blocks, rows, 'own');
+  if (wants('contextKey') || wants('contextValue')) {
+    [gradients.contextKey, gradients.contextValue] = keyGradientWebGPU(blocks, rows, 'context');
+  }
+  return gradients;
+}
+
+/** With a map everything goes through the own block's dscores, and through dweights where the map adds to weights. */
+function carriedGradient(
+  blocks: AttentionBlocks,
+  form: ResidualForm,
+  { dy, dmap, output, logSumExp, map, carried, wants }: Backward & { readonly carried?: CarriedMap },
+): Differentials {
+  const [dWeights, statistics] =
+    form === 'scores'
+      ? [undefined, rowStatistics(dy, output, logSumExp)]
+      : weightGradientWebGPU(blocks, { dy, logSumExp, dmap });
+  const rows = { dy, statistics };
+  const gradients: Differentials = {};
+  const [dQuery, dScores] = carriedQueryGradientWebGPU(blocks, rows, { form, map: map!, dmap });
+  gradients.query = dQuery;
+  if (wants('key') || wants('value')) {
+    [gradients.key, gradients.value] = carriedKeyGradientWebGPU(blocks, rows, { form, map: map!, dScores });
+  }
+  if (wants('contextKey') || wants('contextValue')) {
+    [gradients.contextKey, gradients.contextValue] = keyGradientWebGPU(blocks, rows, 'context');
+  }
+  if (carried !== undefined && (wants('previous') || wants('gate'))) {
+    [gradients.previous, gradients.gate] = carriedGradientWebGPU(dWeights ?? dScores, carried);
+  }
+  return gradients;
+}
 
 /** `attention` as one op, whose backward pass makes its weights again from each row's log-sum-exp. */
 export function attentionFused(inputs: AttentionInputs): AttentionResult {
-  const { visibility, ...blocks } = blocksOf(inputs);
-  const differentiable = Object.entries(blocks).filter(
-    (entry): entry is [Differentiated, Tensor] => entry[1] !== undefined,
-  );
-  const [output] = withGradientOfMany<Differentiated>('attention', {
-    inputs: Object.fromEntries(differentiable),
+  const { visibility, residual } = inputs;
+  const named = namedTensors(inputs);
+  const names = Object.keys(named) as Differentiated[];
+  const form = residual?.form;
+  const [output, map] = withGradientOfMany<Differentiated>('attention', {
+    inputs: named,
     forward(save) {
-      const { output, logSumExp } = attentionWebGPU({ ...blocks, visibility });
-      save(output, logSumExp, ...differentiable.map(([, tensor]) => tensor), ...(visibility ? [visibility.bias] : []));
-      return [output];
+      const blocks = { ...(named as unknown as AttentionBlocks), visibility };
+      const { output, logSumExp, map } = forwardOf(blocks, form, carriedOf(named));
+      save(output, logSumExp, ...Object.values(named), ...(map ? [map] : []), ...(visibility ? [visibility.bias] : []));
+      return map === undefined ? [output] : [output, map];
     },
-    gradient([dy], [output, logSumExp, ...saved], wants) {
-      const kept = Object.fromEntries(differentiable.map(([name], i) => [name, saved[i]!]));
-      const bias = saved[differentiable.length] as NonNullable<typeof visibility>['bias'] | undefined;
-      const all = { ...(kept as unknown as AttentionBlocks), ...(bias && { visibility: { bias } }) };
-      const rows = { dy: dy!, statistics: rowStatistics(dy!, output!, logSumExp!) };
-      const gradients: Partial<Record<Differentiated, Tensor>> = {};
-      if (wants('query')) gradients.query = queryGradientWebGPU(all, rows);
-      if (wants('key') || wants('value')) [gradients.key, gradients.value] = keyGradientWebGPU(all, rows, 'own');
-      if (wants('contextKey') || wants('contextValue')) {
-        [gradients.contextKey, gradients.contextValue] = keyGradientWebGPU(all, rows, 'context');
-      }
-      return gradients;
+    gradient([dy, dmap], [output, logSumExp, ...saved], wants) {
+      const kept: Differentials = Object.fromEntries(names.map((name, i) => [name, saved[i]!]));
+      const rest = saved.slice(names.length);
+      const map = form && rest.shift();
+      const bias = rest.shift() as Tensor4D | undefined;
+      const blocks = { ...(kept as unknown as AttentionBlocks), ...(bias && { visibility: { bias } }) };
+      const backward = { dy: dy ?? zerosLike(output!), dmap, output: output!, logSumExp: logSumExp!, map, wants };
+      return form === undefined
+        ? plainGradient(blocks, backward)
+        : carriedGradient(blocks, form, { ...backward, carried: carriedOf(kept) });
     },
   });
-  return { output: output! };
+  return map === undefined ? { output: output! } : { output: output!, map };
 }

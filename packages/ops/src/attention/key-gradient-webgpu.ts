@@ -2,6 +2,8 @@ import { programs, runProgram } from '@latte-flow/runtime';
 import type { Tensor } from '@tensorflow/tfjs-core';
 
 import { blockSizes, type AttentionBlocks, type BlockSizes } from './blocks.ts';
+import { BLIND_LOG } from './forward-webgpu.ts';
+import type { ResidualForm } from './inputs.ts';
 import type { BackwardRows } from './query-gradient-webgpu.ts';
 import {
   accumulate,
@@ -21,22 +23,39 @@ import {
   type Tile,
 } from './tile.ts';
 
+/** Where weights and dscores come from: made anew from keys and values, or from the carried map and read. */
+type OwnWeights = 'products' | ResidualForm;
+
 /** Keys are the rows here, and the queries of all heads of their group the columns. */
-const keyGradientProgram = programs((width: number, lanesX: number, rowsEach: number, hasBias: boolean) => {
-  const tile: Tile = { width, lanesX, rowsEach };
-  const rows = (piece: (i: number) => string): string => each(rowsEach, piece);
-  const buffers = ['query', 'dy', 'key', 'value'];
-  const components = ['x', 'y', 'z', 'w'] as const;
-  return {
-    name: 'attentionKeyGradient',
-    inputs: [
-      ...buffers.map((name) => headsBuffer(name, width)),
-      'statistics: array<vec2f>',
-      ...(hasBias ? ['bias: array<f32>'] : []),
-    ],
-    outputs: [headsBuffer('dkey', width), headsBuffer('dvalue', width)],
-    params: ['rows: u32', 'queries: u32', 'block: u32', 'first_key: u32', 'keys: u32', 'groups: u32', 'bias_rows: u32'],
-    body: /* wgsl */ `
+const keyGradientProgram = programs(
+  (width: number, lanesX: number, rowsEach: number, hasBias: boolean, own: OwnWeights) => {
+    const tile: Tile = { width, lanesX, rowsEach };
+    const rows = (piece: (i: number) => string): string => each(rowsEach, piece);
+    const isRead = own !== 'products';
+    const buffers = isRead ? ['query', 'dy'] : ['query', 'dy', 'key', 'value'];
+    const components = ['x', 'y', 'z', 'w'] as const;
+    const ofColumns = (piece: (c: number) => string): string => `vec4f(${[0, 1, 2, 3].map(piece).join(', ')})`;
+    const ownAt = (i: number, c: number): string =>
+      `(first_query + min(column + ${c}u, params.rows - 1u)) * params.block + min(row_${i}, params.block - 1u)`;
+    return {
+      name: 'attentionKeyGradient',
+      inputs: [
+        ...buffers.map((name) => headsBuffer(name, width)),
+        'statistics: array<vec2f>',
+        ...(hasBias ? ['bias: array<f32>'] : []),
+        ...(isRead ? ['map: array<f32>', 'read_dscores: array<f32>'] : []),
+      ],
+      outputs: [headsBuffer('dkey', width), headsBuffer('dvalue', width)],
+      params: [
+        'rows: u32',
+        'queries: u32',
+        'block: u32',
+        'first_key: u32',
+        'keys: u32',
+        'groups: u32',
+        'bias_rows: u32',
+      ],
+      body: /* wgsl */ `
       ${tileConstants(tile)}
       ${stagedArray('staged_queries', tile)}
       ${stagedArray('staged_dys', tile)}
@@ -65,19 +84,23 @@ const keyGradientProgram = programs((width: number, lanesX: number, rowsEach: nu
             'params.rows - start',
           )}
           workgroupBarrier();
-          ${products(tile, [
-            { name: 's', row: (i) => `load_key(key_${i}, e)`, staged: 'staged_queries' },
-            { name: 'dw', row: (i) => `load_value(key_${i}, e)`, staged: 'staged_dys' },
-          ])}
+          ${
+            isRead
+              ? ''
+              : products(tile, [
+                  { name: 's', row: (i) => `load_key(key_${i}, e)`, staged: 'staged_queries' },
+                  { name: 'dw', row: (i) => `load_value(key_${i}, e)`, staged: 'staged_dys' },
+                ])
+          }
           let column = start + 4u * x;
           var logs = vec4f();
           var deltas = vec4f();
           ${components.map((k, c) => `{ let of_row = statistics[first_query + min(column + ${c}u, params.rows - 1u)]; logs.${k} = of_row.x; deltas.${k} = of_row.y; }`).join('\n')}
           ${rows(
             (i) => `{
-              s_${i} *= SCALE;
+              ${isRead ? `var s_${i} = ${ofColumns((c) => `map[${ownAt(i, c)}]`)};` : `s_${i} *= SCALE;`}
               ${
-                hasBias
+                hasBias && own !== 'probabilities'
                   ? components
                       .map(
                         (k, c) =>
@@ -87,9 +110,13 @@ const keyGradientProgram = programs((width: number, lanesX: number, rowsEach: nu
                   : ''
               }
               let present = vec4u(column, column + 1u, column + 2u, column + 3u) < vec4u(params.rows);
-              let weight = exp(select(vec4f(HIDDEN), s_${i} - logs, present));
+              ${
+                own === 'probabilities'
+                  ? `let weight = select(vec4f(), s_${i}, present & (logs < vec4f(${BLIND_LOG})));`
+                  : `let weight = exp(select(vec4f(HIDDEN), s_${i} - logs, present));`
+              }
               weights[weight_at(y + ${i}u * LANES_Y, x)] = weight;
-              dscores[weight_at(y + ${i}u * LANES_Y, x)] = weight * (dw_${i} - deltas);
+              dscores[weight_at(y + ${i}u * LANES_Y, x)] = ${isRead ? `select(vec4f(), ${ofColumns((c) => `read_dscores[${ownAt(i, c)}]`)}, present)` : `weight * (dw_${i} - deltas)`};
             }`,
           )}
           workgroupBarrier();
@@ -106,8 +133,9 @@ const keyGradientProgram = programs((width: number, lanesX: number, rowsEach: nu
             store_dvalue(key_${i}, x + ${f}u * LANES_X, dv_${i}_${f});`,
         })}
       }`,
-  };
-});
+    };
+  },
+);
 
 export function keyGradientTile({ width, batches, queries }: BlockSizes): Tile | undefined {
   return chooseTile({ width, rows: queries, batches, staged: 2, weights: 2, sums: 2 });
@@ -116,28 +144,47 @@ export function keyGradientTile({ width, batches, queries }: BlockSizes): Tile |
 /** [dkey, dvalue] of the context or of the own block, from the queries of all heads of a group tile by tile. */
 export function keyGradientWebGPU(
   blocks: AttentionBlocks,
-  { dy, statistics }: BackwardRows,
+  rows: BackwardRows,
   block: 'context' | 'own',
+): [Tensor, Tensor] {
+  const [key, value] = block === 'own' ? [blocks.key, blocks.value] : [blocks.contextKey!, blocks.contextValue!];
+  const firstKey = block === 'own' ? blockSizes(blocks).contextTokens : 0;
+  return runKeyPass(blocks, rows, { own: 'products', key, firstKey, read: [key, value] });
+}
+
+/** The same of an own block beside a carried map, whose dscores are there already. */
+export function carriedKeyGradientWebGPU(
+  blocks: AttentionBlocks,
+  rows: BackwardRows,
+  { form, map, dScores }: { readonly form: ResidualForm; readonly map: Tensor; readonly dScores: Tensor },
+): [Tensor, Tensor] {
+  const firstKey = blockSizes(blocks).contextTokens;
+  return runKeyPass(blocks, rows, { own: form, key: blocks.key, firstKey, read: [map, dScores] });
+}
+
+interface KeyPass {
+  readonly own: OwnWeights;
+  readonly key: Tensor;
+  readonly firstKey: number;
+  /** Key and value, or the map and its dscores. */
+  readonly read: readonly [Tensor, Tensor];
+}
+
+function runKeyPass(
+  blocks: AttentionBlocks,
+  { dy, statistics }: BackwardRows,
+  { own, key, firstKey, read }: KeyPass,
 ): [Tensor, Tensor] {
   const { query, visibility } = blocks;
   const sizes = blockSizes(blocks);
-  const isOwn = block === 'own';
-  const [key, value] = isOwn ? [blocks.key, blocks.value] : [blocks.contextKey!, blocks.contextValue!];
   const length = key.shape[2]!;
   const tile = keyGradientTile({ ...sizes, queries: length })!;
-  const bias = visibility === undefined ? [] : [visibility.bias];
-  const [dKey, dValue] = runProgram(keyGradientProgram(sizes.width, tile.lanesX, tile.rowsEach, bias.length > 0), {
-    inputs: [query, dy, key, value, statistics, ...bias],
-    outputs: [{ shape: key.shape }, { shape: value.shape }],
-    params: [
-      sizes.rows,
-      sizes.queries,
-      length,
-      isOwn ? sizes.contextTokens : 0,
-      sizes.keys,
-      sizes.groups,
-      visibility?.bias.shape[2] ?? 1,
-    ],
+  const bias = visibility === undefined || own === 'probabilities' ? [] : [visibility.bias];
+  const program = keyGradientProgram(sizes.width, tile.lanesX, tile.rowsEach, bias.length > 0, own);
+  const [dKey, dValue] = runProgram(program, {
+    inputs: own === 'products' ? [query, dy, ...read, statistics, ...bias] : [query, dy, statistics, ...bias, ...read],
+    outputs: [{ shape: key.shape }, { shape: key.shape }],
+    params: [sizes.rows, sizes.queries, length, firstKey, sizes.keys, sizes.groups, visibility?.bias.shape[2] ?? 1],
     workgroups: [Math.ceil(length / rowsOf(tile)), 1, sizes.batches],
   });
   return [dKey!, dValue!];

@@ -236,3 +236,26 @@ export function storeRows(
     }`,
   );
 }
+
+/** The declaration of a buffer of maps; in vectors of four keys where no four of a tile are in two places. */
+export const mapBuffer = (name: string, inVectors: boolean): string => `${name}: array<${inVectors ? 'vec4f' : 'f32'}>`;
+
+/** True if the four columns of a lane are all of the context, all of the own block, or all beyond. */
+export const fallsInVectors = (queries: number, contextTokens: number): boolean =>
+  queries % 4 === 0 && contextTokens % 4 === 0;
+
+/** WGSL: `load_NAME(at, is_there)` reads four neighbours of a map, zeros where there is nothing. */
+export function mapLoad(name: string, inVectors: boolean): string {
+  const body = inVectors
+    ? `if (is_there.x) { values = ${name}[at / 4u]; }`
+    : `for (var c = 0u; c < 4u; c++) { if (is_there[c]) { values[c] = ${name}[at + c]; } }`;
+  return `fn load_${name}(at: u32, is_there: vec4<bool>) -> vec4f { var values = vec4f(); ${body} return values; }`;
+}
+
+/** WGSL: `store_NAME(at, is_there, values)`. */
+export function mapStore(name: string, inVectors: boolean): string {
+  const body = inVectors
+    ? `if (is_there.x) { ${name}[at / 4u] = values; }`
+    : `for (var c = 0u; c < 4u; c++) { if (is_there[c]) { ${name}[at + c] = values[c]; } }`;
+  return `fn store_${name}(at: u32, is_there: vec4<bool>, values: vec4f) { ${body} }`;
+}

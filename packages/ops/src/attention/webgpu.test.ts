@@ -41,6 +41,22 @@ const CASES: readonly Sizes[] = [
   { name: 'one query after a long context', heads: 6, groups: 2, tokens: 1, width: 16, contextTokens: 333 },
   { name: 'three causal queries after a long context', tokens: 3, width: 8, contextTokens: 200, causal: true },
   { name: 'causal over tiles, the first queries blind', batch: 2, tokens: 70, width: 8, causal: true, hidden: 34 },
+  ...(['scores', 'probabilities'] as const).flatMap((form): Sizes[] => [
+    { name: `${form}: the first map`, form, tokens: 36, width: 8, contextTokens: 4 },
+    { name: `${form}: a map carried on`, form, previous: true, groups: 2, batch: 2, tokens: 33, width: 5 },
+    {
+      name: `${form}: tall tiles, a context, blind rows`,
+      form,
+      previous: true,
+      tokens: 66,
+      width: 12,
+      contextTokens: 5,
+      causal: true,
+      hidden: 2,
+      on: { workgroups: 1, buffers: 10 },
+    },
+    { name: `${form}: a device of eight buffers`, form, previous: true, tokens: 3, width: 4, on: { buffers: 8 } },
+  ]),
   { name: 'large scores', tokens: 37, width: 16, scale: 30 },
   { name: 'tiny scores', tokens: 37, width: 16, scale: 1e-6 },
 ];
