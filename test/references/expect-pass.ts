@@ -12,8 +12,11 @@ const folder = fileURLToPath(new URL('../fixtures', import.meta.url));
 
 /** The fixtures of this repository. */
 export const committed = await discoverFixtures([folder]);
+
+/** Kinds that run a model. */
+const MODEL_KINDS = ['latte_flow', 'vlm_to_stream', 'qwen2_vl', 'AutoencoderDC'];
 /** Those that run a model. */
-export const withModel = committed.filter(({ kind }) => kind === 'latte_flow' || kind === 'qwen2_vl');
+export const withModel = committed.filter(({ kind }) => MODEL_KINDS.includes(kind));
 
 export const nameOf = ({ path }: Fixture): string => path.slice(folder.length + 1);
 
@@ -27,7 +30,7 @@ export async function expectPass(fixture: Fixture, device: Device): Promise<void
   const lines: CheckLine[] = [];
   await verifyFixture(fixture, { device, onLine: (line) => lines.push(line) });
   const others = lines.filter(({ status }) => status !== 'pass');
-  const runsModel = ['latte_flow', 'vlm_to_stream', 'qwen2_vl'].includes(fixture.kind);
+  const runsModel = MODEL_KINDS.includes(fixture.kind);
   expect(others.filter(({ status }) => runsModel || status === 'fail')).toEqual([]);
   expect(lines.length).toBeGreaterThan(0);
   expect(memory().numTensors).toBe(before);

@@ -7,11 +7,11 @@ import { committed, expectPass, nameOf, withModel } from './expect-pass.ts';
 
 /** More fixtures, all of which must pass. */
 const MORE = process.env['LATTE_FIXTURES'];
-const MORE_FOLDERS = ['latte_flow', 'vlm_to_stream', 'vlm/qwen2vl'];
+const MORE_FOLDERS = ['latte_flow', 'vlm_to_stream', 'vlm/qwen2vl', 'vlm/dcae'];
 
 test('the committed fixtures are of the kinds that can be checked', () => {
   const kinds = new Set(committed.map(({ kind }) => kind));
-  expect([...kinds]).toEqual(expect.arrayContaining(['latte_flow', 'qwen2_vl', 'trajectory']));
+  expect([...kinds]).toEqual(expect.arrayContaining(['latte_flow', 'qwen2_vl', 'AutoencoderDC', 'trajectory']));
 });
 
 describe.each([
