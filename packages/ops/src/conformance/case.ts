@@ -20,6 +20,8 @@ export interface ConformanceCase {
    * it where it exceeds the largest expected value.
    */
   readonly cancelling?: number;
+  /** Too large for finite differences: gradients are compared with those of the portable definition. */
+  readonly large?: boolean;
   /** The op; returns tensors that the caller owns, and leaves none of its own. */
   run(tensors: Readonly<Record<string, Tensor>>): Record<string, Tensor>;
   reference(arrays: Readonly<Record<string, NdArray>>): Record<string, NdArray>;
@@ -42,11 +44,17 @@ export function constant(shape: Shape, values: ArrayLike<number>, dtype: Input['
   return () => ({ shape, dtype, values: ArrayType.from(values), differentiable: false });
 }
 
+/** Values that no gradient reaches. */
+export function fixed(draw: Draw): Draw {
+  return (stream) => ({ ...draw(stream), differentiable: false });
+}
+
 interface Draft<N extends string> {
   readonly op: string;
   readonly name: string;
   readonly inputs: Readonly<Record<N, Draw>>;
   readonly cancelling?: number;
+  readonly large?: boolean;
   run(tensors: Readonly<Record<N, Tensor>>): Record<string, Tensor>;
   reference(arrays: Readonly<Record<N, NdArray>>): Record<string, NdArray>;
 }
@@ -59,7 +67,8 @@ export function conformanceCase<N extends string>({ inputs, ...rest }: Draft<N>)
 
 /** The inputs of a case in float64. */
 export function hostInputs({ inputs }: ConformanceCase): Record<string, NdArray> {
-  return Object.fromEntries(
-    Object.entries(inputs).map(([name, { shape, values }]) => [name, { shape, values: Float64Array.from(values) }]),
+  const entries = Object.entries(inputs).map(
+    ([name, { shape, values }]) => [name, { shape, values: Float64Array.from(values) }] as const,
   );
+  return Object.fromEntries(entries);
 }

@@ -119,3 +119,21 @@ export function softmaxCrossEntropy(logits: NdArray, labels: NdArray, weights: N
   });
   return build([], () => (total === 0 ? 0 : loss / total));
 }
+
+/** x [..., D] -> [D]. */
+export function sumRows(x: NdArray): NdArray {
+  const width = x.shape.at(-1)!;
+  return build([width], (d) => sumOver(x.values.length / width, (row) => x.values[row * width + d!]!));
+}
+
+/** x [B, N, D] -> [B, D]. */
+export function sumTokens(x: NdArray): NdArray {
+  const [batch, tokens, width] = x.shape as [number, number, number];
+  return build([batch, width], (b, d) => sumOver(tokens, (n) => at(x, b!, n, d!)));
+}
+
+/** prediction and target [...] -> []. */
+export function meanSquaredError(prediction: NdArray, target: NdArray): NdArray {
+  const size = prediction.values.length;
+  return build([], () => sumOver(size, (i) => (prediction.values[i]! - target.values[i]!) ** 2) / size);
+}

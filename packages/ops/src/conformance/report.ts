@@ -1,28 +1,40 @@
-import { deviceOptions, bootBackend } from '@latte-flow/runtime';
+import { bootBackend } from '@latte-flow/runtime';
 
 import { cases } from './cases.ts';
+import { largeCases } from './large-cases.ts';
 import { measure } from './measure.ts';
+import { casesOf, hasKernels, missingFeatures, variants } from './variants.ts';
 
 await import('../../../../tooling/test/setup.ts'); // finds SwiftShader
 
-// Prints a Markdown table of the largest errors by op: node --conditions=@latte-flow/source report.ts DEVICE...
-const devices = deviceOptions.filter((device) => device !== 'auto' && process.argv.slice(2).includes(device));
-const ops = [...new Set(cases.map(({ op }) => op))];
-const columns: string[] = [];
+// Prints a Markdown table of the largest errors by op and variant: node --conditions=@latte-flow/source report.ts DEVICE...
+const devices = new Set(process.argv.slice(2));
+const all = [...cases, ...largeCases];
+const ops = [...new Set(all.map(({ op }) => op))];
 const cells = new Map<string, string[]>(ops.map((op) => [op, []]));
+const columns: string[] = [];
+const notes: string[] = [];
 
-for (const device of devices) {
-  const { description } = await bootBackend({ device });
-  columns.push(`${description}: value`, 'gradient');
+for (const variant of variants.filter(({ device }) => devices.has(device))) {
+  const { description } = await bootBackend({ device: variant.device });
+  const missing = missingFeatures(variant);
+  if (missing.length > 0) {
+    notes.push(`Not measured: ${variant.name} (${description} offers no ${missing.join(', ')}).`);
+    continue;
+  }
+  if (!notes.includes(description)) notes.push(description);
+  columns.push(`${variant.name}: value`, 'gradient');
   for (const op of ops) {
-    let value = 0;
+    let value: number | undefined;
     let gradient: number | undefined;
-    for (const conformance of cases.filter((candidate) => candidate.op === op)) {
-      const measured = await measure(conformance);
-      value = Math.max(value, measured.value);
+    for (const conformance of (hasKernels(variant) ? all : casesOf(cases, variant)).filter(
+      (candidate) => candidate.op === op,
+    )) {
+      const measured = await measure(conformance, variant);
+      value = Math.max(value ?? 0, measured.value);
       if (measured.gradient !== undefined) gradient = Math.max(gradient ?? 0, measured.gradient);
     }
-    cells.get(op)!.push(value.toExponential(1), gradient?.toExponential(1) ?? '-');
+    cells.get(op)!.push(value?.toExponential(1) ?? '-', gradient?.toExponential(1) ?? '-');
   }
 }
 
@@ -31,5 +43,5 @@ const rows = [
   ['', ...columns].map(() => '---'),
   ...[...cells].map(([op, row]) => [`\`${op}\``].concat(row)),
 ];
-process.stdout.write(`${rows.map((row) => `| ${row.join(' | ')} |`).join('\n')}\n`);
+process.stdout.write(`${rows.map((row) => `| ${row.join(' | ')} |`).join('\n')}\n\n${notes.join('\n')}\n`);
 process.exit(0);

@@ -34,3 +34,17 @@ for (const format of ['float16', 'int8', 'int4'] as const) {
     });
   }
 }
+
+webgpuTest('more rows than a device has workgroups along an axis', async () => {
+  await bootBackend({ device: 'webgpu' });
+  const packed = randomPacked('int8', { shape: [13, 1], stream: { seed: 4, image: 0 } });
+  async function* entries() {
+    yield ['table', packed] as const;
+  }
+  using store = await ParameterStore.load(entries(), { where: 'test', found: new Map() });
+  const values = packed.dequantise();
+  const ids = Int32Array.from({ length: 65_549 }, (_, i) => (i * i) % 13);
+  const rows = tidy(() => embed(tensor2d(ids, [1, ids.length], 'int32'), store.weight('table')));
+  expect([...(await rows.data())]).toEqual([...ids].map((id) => values[id]));
+  rows.dispose();
+});

@@ -6,7 +6,7 @@ import { packOf, valueOf, type Pack } from './value.ts';
 
 const LANES = 256;
 /** From here on a workgroup takes several blocks of `LANES` values. */
-const MAX_WORKGROUPS = 4096;
+const MAX_WORKGROUPS = 2048;
 
 /** y = f(x ...) at each element. The names are those of the expressions, which are WGSL on `Value`s, or f32 of scalars. */
 export interface ElementwiseDefinition {

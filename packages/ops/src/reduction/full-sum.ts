@@ -14,7 +14,6 @@ const MAX_WORKGROUPS = 1024;
 /** What is summed, WGSL on the values of the inputs. */
 const TERMS = {
   value: { inputs: ['x'], term: 'x' },
-  square: { inputs: ['x'], term: 'x * x' },
   squaredDifference: { inputs: ['x', 'y'], term: '(x - y) * (x - y)' },
 } as const;
 

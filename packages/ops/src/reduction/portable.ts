@@ -3,7 +3,6 @@ import {
   matMul,
   mul,
   reshape,
-  square,
   sum,
   tidy,
   type Scalar,
@@ -31,8 +30,4 @@ export function sumTokensPortable(x: Tensor3D): Tensor2D {
 export function fullSumPortable(x: Tensor, factor = 1): Scalar {
   const width = x.shape.at(-1) || 1;
   return tidy(() => mul(sum(sum(reshape(x, [x.size / width, width]), 1)), factor));
-}
-
-export function sumOfSquaresPortable(x: Tensor): Scalar {
-  return tidy(() => fullSumPortable(square(x)));
 }
