@@ -28,7 +28,7 @@ const SHOWN = 10;
 
 const { values } = parseArgs({
   options: {
-    model: { type: 'string', default: 'packages/emoji-autoencoder/checkpoint' },
+    model: { type: 'string', default: 'out/autoencoder/checkpoint' },
     corpus: { type: 'string', default: '.cache/corpus/full' },
     count: { type: 'string', default: '200' },
     device: { type: 'string', default: 'wasm' },

@@ -21,7 +21,7 @@ const NOTHING_KNOWN = 3;
 const HELP = `
 Prints one JSON object a line for each quantity:
   fixture     its folder or file
-  kind        latte_flow, vlm_to_stream, the VLM's model_type, or the kind of a JSON fixture
+  kind        latte_flow, vlm_to_stream, the VLM's model_type, AutoencoderDC, or the kind of a JSON fixture
   quantity    what was compared; * is the whole fixture
   status      pass, fail or unsupported
   error       the largest error, null where nothing could be compared

@@ -6,10 +6,10 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import { download, type Quantity } from '../compare.ts';
 import type { Fixture } from '../discover.ts';
 import { FixtureTensors } from '../fixture-tensors.ts';
-import type { Bound, FixtureReport } from '../report.ts';
+import type { Bound, FixtureReport, WeightsBound } from '../report.ts';
 
 /** Between two orders of float32 sums. */
-const BOUND: Bound = { metric: 'relative', tolerance: 1e-4 };
+const BOUND: WeightsBound = { metric: 'relative', tolerance: 1e-4, ofWeights: true };
 /** A picture in [-1, 1] of its bytes: rounding of one division. */
 const SAMPLE: Bound = { metric: 'absolute', tolerance: 1e-6 };
 
@@ -36,7 +36,7 @@ async function resultOf(input: Tensor, work: (input: Tensor) => Promise<Tensor>)
 /** Encodes and decodes the cases of a DC-AE fixture. */
 export async function checkDcAutoencoder(fixture: Fixture, report: FixtureReport): Promise<void> {
   const tensors = await FixtureTensors.read(join(fixture.path, 'golden.safetensors'));
-  using model = await DcAutoencoder.fromPretrained(fixture.path, { signal: report.signal });
+  using model = await DcAutoencoder.fromPretrained(fixture.path, { dtype: report.dtype, signal: report.signal });
   const names = tensors.namesAfter('');
   const cases = [...new Set(names.map((name) => name.split('.')[0]!))].sort();
   for (const name of cases) {
