@@ -52,6 +52,16 @@ describe.each<TrainingConfig['task']>(['captioning', 'flow', 'autoencoder'])('%s
     expect((await readdir(join(root, task))).sort()).toEqual(['checkpoint', 'log.jsonl', 'state']);
   });
 
+  test('with dtype float16 it makes the losses of float32 where the device has no matrix units', async () => {
+    const [whole, half] = ['float32', 'float16'].map((dtype) =>
+      configOf(task, { dtype, steps: 3, output: `${task}-${dtype}` }),
+    );
+    const expected = await lossesOf((await train(whole!)).log);
+    const losses = await lossesOf((await train(half!)).log);
+    losses.forEach((loss, i) => expect(Math.abs(loss - expected[i]!)).toBeLessThan(1e-5));
+    expect(losses).toHaveLength(3);
+  });
+
   test('stopped by an abort and resumed, it makes the losses of a run that never stopped', async () => {
     const straight = await lossesOf((await train(configOf(task, { output: `${task}-straight` }))).log);
     const config = configOf(task, { output: `${task}-stopped` });
