@@ -1,4 +1,5 @@
 export type { Autoencoder, DecodeOptions, EncodeOptions } from './autoencoder.ts';
+export type { JsonObject } from './config/json-object.ts';
 export type { LatentStatistics } from './config/latent-statistics.ts';
 export { DcAutoencoder } from './dc-autoencoder.ts';
 export { parseDcAutoencoderConfig, serialiseDcAutoencoderConfig, spatialFactor } from './dc/dc-config.ts';

@@ -1,3 +1,4 @@
+import { largestTensorBytes } from '@latte-flow/runtime';
 import {
   addN,
   concat,
@@ -21,8 +22,13 @@ import { patchValues, windowCount, type Geometry } from './geometry.ts';
 import { depthwisePortable, foldPortable, padded, patchesPortable, tapsOf, tapView } from './portable.ts';
 import { depthwiseWeightGradientWebGPU, foldWebGPU, patchesWebGPU } from './webgpu.ts';
 
-/** Values of a matrix of patches (256 MiB); larger batches are taken part by part. */
-export const MAX_PATCH_VALUES = 2 ** 26;
+/** Bytes of a matrix of patches; larger batches are taken part by part. */
+const MAX_PATCH_BYTES = 2 ** 28;
+
+/** Values of the largest matrix of patches to be made on the current backend. */
+export function maxPatchValues(): number {
+  return Math.min(MAX_PATCH_BYTES, largestTensorBytes()) / 4;
+}
 
 interface Forward {
   /** [B, H, W, I] */
@@ -55,10 +61,14 @@ function partGradient(dy: Tensor4D, { x, weight, geometry, precision }: Forward)
 }
 
 /** dy [B, h, w, O] -> [dx, dweight]. */
-export function convolutionGradient(dy: Tensor4D, forward: Forward): [Tensor4D, Tensor4D] {
+export function convolutionGradient(
+  dy: Tensor4D,
+  forward: Forward,
+  maxValues = maxPatchValues(),
+): [Tensor4D, Tensor4D] {
   const { x, geometry } = forward;
   const { batch } = geometry;
-  const parts = Math.min(batch, Math.ceil(patchValues(geometry) / MAX_PATCH_VALUES));
+  const parts = Math.min(batch, Math.ceil(patchValues(geometry) / maxValues));
   if (parts <= 1) return partGradient(dy, forward);
   const size = Math.ceil(batch / parts);
   const inputs: Tensor4D[] = [];

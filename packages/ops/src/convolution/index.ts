@@ -22,7 +22,7 @@ import {
   convolutionGradient,
   depthwiseInputGradient,
   depthwiseWeightGradient,
-  MAX_PATCH_VALUES,
+  maxPatchValues,
 } from './gradient.ts';
 import { convolutionPortable, depthwisePortable } from './portable.ts';
 import { patchesWebGPU } from './webgpu.ts';
@@ -46,7 +46,7 @@ function forward({ x, weight, bias }: Parts, geometry: Geometry, precision: Prec
     const y = convolutionPortable(x, weight, geometry);
     return bias === undefined ? y : add<Tensor4D>(y, bias);
   };
-  if (patchValues(geometry) > MAX_PATCH_VALUES) return portable();
+  if (patchValues(geometry) > maxPatchValues()) return portable();
   return kernelOr(
     [x],
     () => {
