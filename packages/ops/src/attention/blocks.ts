@@ -1,7 +1,7 @@
 import { concat, type Tensor } from '@tensorflow/tfjs-core';
 
-import { occupancy } from './tile.ts';
 import type { Visibility } from './visibility.ts';
+import { occupancy } from './tile.ts';
 
 /** Queries, and the keys and values of the context and their own block. */
 export interface AttentionBlocks {

@@ -3,24 +3,21 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 
 import { workgroupSum } from '../kernel/workgroup-sum.ts';
 import { blockSizes, type AttentionBlocks } from './blocks.ts';
-import { BLIND_LOG, forwardTile } from './forward-webgpu.ts';
+import { BLIND_LOG } from './blind-rows.ts';
+import { headsBuffer, loadFunction, storeFunction } from './buffers.ts';
+import { forwardTile } from './forward-webgpu.ts';
 import {
   accumulate,
-  columnsOf,
   each,
-  headsBuffer,
-  loadFunction,
   products,
-  rowsOf,
   stage,
   stagedArray,
-  storeFunction,
   storeRows,
   sums,
   tileConstants,
   weightsArray,
-  type Tile,
-} from './tile.ts';
+} from './tile-wgsl.ts';
+import { columnsOf, rowsOf, type Tile } from './tile.ts';
 
 /** A map that is added to the weights, [B, H, N, N], and how much of it each head adds, [B, H]. */
 export interface CarriedMap {

@@ -1,64 +1,34 @@
-import { programs, runProgram, spread, type OutputSpec } from '@latte-flow/runtime';
+import { programs, runProgram, type OutputSpec } from '@latte-flow/runtime';
 import { tidy, type Tensor } from '@tensorflow/tfjs-core';
 
+import { blockSizes, keyBuffers, type AttentionBlocks, type BlockSizes } from './blocks.ts';
+import { BLIND, NOTHING } from './blind-rows.ts';
 import {
-  accumulate,
-  chooseTile,
-  columnsOf,
-  each,
+  blockLoad,
   fallsInVectors,
   headsBuffer,
   loadFunction,
   mapBuffer,
   mapLoad,
   mapStore,
-  occupancy,
+  storeFunction,
+} from './buffers.ts';
+import { joinParts } from './parts-webgpu.ts';
+import {
+  each,
+  accumulate,
   products,
-  rowsOf,
   stage,
   stagedArray,
-  storeFunction,
   storeRows,
   sums,
   tileConstants,
   weightsArray,
-  type Tile,
-} from './tile.ts';
-import { blockSizes, keyBuffers, type AttentionBlocks, type BlockSizes } from './blocks.ts';
+} from './tile-wgsl.ts';
+import { chooseTile, columnsOf, occupancy, rowsOf, type Tile } from './tile.ts';
 
-/** What is compiled into a program. */
-interface Form {
-  readonly width: number;
-  readonly lanesX: number;
-  readonly rowsEach: number;
-  /** Context in buffers of its own; else it stands before the own block in the same. */
-  readonly hasContext: boolean;
-  readonly hasBias: boolean;
-  /** A query that sees nothing gives 0. */
-  readonly isBlindZero: boolean;
-  /** The own block's scores are written, with a gated map added or without. */
-  readonly map: 'none' | 'first' | 'carried';
-}
-
-/** Below it a score's row saw nothing but hidden keys. */
-const BLIND = '-5e29';
-/** The log-sum-exp of a row that sees nothing: every weight made from it is 0. */
-const NOTHING = '1e38';
-/** Above it a log-sum-exp is that of such a row. */
-export const BLIND_LOG = '1e37';
-
-/** WGSL: reads vector e of key or value j, of the context first. */
-export function blockLoad(name: string, hasContext: boolean): string {
-  const own = `load_${name}(batch * params.own_pitch + j - first_own, e)`;
-  if (!hasContext)
-    return `fn load_block_${name}(batch: u32, j: u32, e: u32) -> vec4f { let first_own = 0u; return ${own}; }`;
-  return /* wgsl */ `
-    fn load_block_${name}(batch: u32, j: u32, e: u32) -> vec4f {
-      let first_own = params.context;
-      if (j < first_own) { return load_context_${name}(batch * params.context + j, e); }
-      return ${own};
-    }`;
-}
+/** The own block's scores are written, with a gated map added or without. */
+type OwnMap = 'none' | 'first' | 'carried';
 
 const forwardProgram = programs(
   (
@@ -68,7 +38,7 @@ const forwardProgram = programs(
     hasContext: boolean,
     hasBias: boolean,
     isBlindZero: boolean,
-    map: Form['map'],
+    map: OwnMap,
     inVectors: boolean,
   ) => {
     const tile: Tile = { width, lanesX, rowsEach };
@@ -179,32 +149,6 @@ const forwardProgram = programs(
   },
 );
 
-const combineProgram = programs((isBlindZero: boolean) => ({
-  name: 'attentionParts',
-  inputs: ['parts: array<f32>', 'logs: array<f32>'],
-  outputs: ['output: array<f32>', 'log_sum_exp: array<f32>'],
-  params: ['rows: u32', 'width: u32', 'parts: u32'],
-  body: /* wgsl */ `
-    @compute @workgroup_size(64)
-    fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-      let row = group.x + group.y * groups.x;
-      if (row >= params.rows) { return; }
-      var top = -1e38;
-      for (var part = 0u; part < params.parts; part++) { top = max(top, logs[part * params.rows + row]); }
-      var total = 0.0;
-      for (var part = 0u; part < params.parts; part++) { total += exp(logs[part * params.rows + row] - top); }
-      let is_blind = ${isBlindZero ? `top < ${BLIND}` : 'false'};
-      if (lane == 0u) { log_sum_exp[row] = select(top + log(total), ${NOTHING}, is_blind); }
-      for (var e = lane; e < params.width; e += 64u) {
-        var sum = 0.0;
-        for (var part = 0u; part < params.parts; part++) {
-          sum += exp(logs[part * params.rows + row] - top) * parts[(part * params.rows + row) * params.width + e];
-        }
-        output[row * params.width + e] = select(sum / total, 0.0, is_blind);
-      }
-    }`,
-}));
-
 interface ForwardResult {
   /** [B, H, N, E] */
   readonly output: Tensor;
@@ -252,10 +196,10 @@ export function attentionWebGPU(
   return tidy(() => {
     const others = 3 + bias.length + carried.length + (map === 'none' ? 0 : 1); // query, output, log-sum-exp
     const { tensors, hasContext, ownPitch } = keyBuffers(blocks, others);
-    const each: readonly number[] = parts === 1 ? [] : [parts];
+    const partAxis: readonly number[] = parts === 1 ? [] : [parts];
     const outputs: OutputSpec[] = [
-      { shape: [...each, ...query.shape] },
-      { shape: [...each, ...query.shape.slice(0, 3)] },
+      { shape: [...partAxis, ...query.shape] },
+      { shape: [...partAxis, ...query.shape.slice(0, 3)] },
     ];
     if (map !== 'none') outputs.push({ shape: [...query.shape.slice(0, 3), queries] });
     const results = runProgram(
@@ -288,12 +232,7 @@ export function attentionWebGPU(
     );
     const written = { map: results[2] };
     if (parts === 1) return { output: results[0]!, logSumExp: results[1]!, ...(written.map && written) };
-    const [output, logSumExp] = runProgram(combineProgram(isBlindZero), {
-      inputs: [results[0]!, results[1]!],
-      outputs: [{ shape: query.shape }, { shape: query.shape.slice(0, 3) }],
-      params: [batches * rows, width, parts],
-      workgroups: spread(batches * rows),
-    });
-    return { output: output!, logSumExp: logSumExp!, ...(written.map && written) };
+    const [output, logSumExp] = joinParts([results[0]!, results[1]!], isBlindZero);
+    return { output, logSumExp, ...(written.map && written) };
   }) as ForwardResult;
 }

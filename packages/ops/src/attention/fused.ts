@@ -3,16 +3,16 @@ import { zerosLike, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
 import { withGradientOfMany } from '../with-gradient-of-many.ts';
 import { blockSizes, type AttentionBlocks } from './blocks.ts';
 import { addCarriedValues, carriedGradientWebGPU, weightMapWebGPU, type CarriedMap } from './carried-webgpu.ts';
-import { attentionWebGPU, forwardTile } from './forward-webgpu.ts';
 import type { AttentionInputs, AttentionResult, ResidualForm } from './inputs.ts';
 import { carriedKeyGradientWebGPU, keyGradientTile, keyGradientWebGPU } from './key-gradient-webgpu.ts';
+import { attentionWebGPU, forwardTile } from './forward-webgpu.ts';
 import {
   carriedQueryGradientWebGPU,
   queryGradientTile,
   queryGradientWebGPU,
-  rowStatistics,
   weightGradientWebGPU,
 } from './query-gradient-webgpu.ts';
+import { rowStatistics } from './row-statistics-webgpu.ts';
 import { occupancy } from './tile.ts';
 
 /** Buffers that the backward pass of a carried map binds at most, once keys and values lie in one each. */

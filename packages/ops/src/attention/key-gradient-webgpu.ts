@@ -2,26 +2,22 @@ import { programs, runProgram } from '@latte-flow/runtime';
 import type { Tensor } from '@tensorflow/tfjs-core';
 
 import { blockSizes, type AttentionBlocks, type BlockSizes } from './blocks.ts';
-import { BLIND_LOG } from './forward-webgpu.ts';
 import type { ResidualForm } from './inputs.ts';
-import type { BackwardRows } from './query-gradient-webgpu.ts';
+import { BLIND_LOG } from './blind-rows.ts';
+import { headsBuffer, loadFunction, storeFunction } from './buffers.ts';
+import type { BackwardRows } from './row-statistics-webgpu.ts';
 import {
   accumulate,
-  chooseTile,
   each,
-  headsBuffer,
-  loadFunction,
   products,
-  rowsOf,
   stage,
   stagedArray,
-  storeFunction,
   storeRows,
   sums,
   tileConstants,
   weightsArray,
-  type Tile,
-} from './tile.ts';
+} from './tile-wgsl.ts';
+import { chooseTile, rowsOf, type Tile } from './tile.ts';
 
 /** Where weights and dscores come from: made anew from keys and values, or from the carried map and read. */
 type OwnWeights = 'products' | ResidualForm;

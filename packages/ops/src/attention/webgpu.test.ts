@@ -6,7 +6,7 @@ import { beforeAll, describe, expect } from 'vitest';
 import { webgpuMissing, webgpuTest } from '../../../../tooling/test/webgpu.ts';
 import { withKernels } from '../kernel/selection.ts';
 import { attention, attentionVisibility, type ResidualForm } from './index.ts';
-import { withOccupancy, type Occupancy } from './tile.ts';
+import { type Occupancy, withOccupancy } from './tile.ts';
 
 interface Sizes {
   readonly name: string;
