@@ -37,6 +37,29 @@ export function embedWebGPU(ids: Tensor1D, table: Tensor2D): Tensor2D {
   return rows as Tensor2D;
 }
 
+/** Up to so many tokens every element of the table's gradient looks at all of them: no lane waits for another. */
+const FEW_TOKENS = 512;
+
+const fewTokensProgram = programs((pack: Pack) => ({
+  name: 'embedGradient',
+  inputs: ['ids: array<i32>', 'dy: array<Value>'],
+  outputs: ['dtable: array<Value>'],
+  params: ['tokens: u32', 'width: u32', 'count: u32'],
+  body: /* wgsl */ `
+    ${valueOf(pack)}
+    @compute @workgroup_size(${LANES})
+    fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+      for (var i = id.x; i < params.count; i += groups.x * ${LANES}u) {
+        let row = i / params.width;
+        var sum = Value();
+        for (var token = 0u; token < params.tokens; token++) {
+          if (u32(ids[token]) == row) { sum += dy[token * params.width + i % params.width]; }
+        }
+        dtable[i] = sum;
+      }
+    }`,
+}));
+
 /** Ids that a workgroup looks through before it adds: one bit each. */
 const BLOCK = 8192;
 const WORDS = BLOCK / 32;
@@ -67,7 +90,8 @@ const scatterProgram = programs((pack: Pack) => ({
       let down = lane / ${ACROSS}u;
       for (var i = lane; i < params.width; i += ${LANES}u) { dtable[row * params.width + i] = Value(); }
       for (var block = 0u; block < params.tokens; block += ${BLOCK}u) {
-        for (var word = lane; word < ${WORDS}u; word += ${LANES}u) { atomicStore(&marks[word], 0u); }
+        let words = (min(${BLOCK}u, params.tokens - block) + 31u) / 32u;
+        for (var word = lane; word < words; word += ${LANES}u) { atomicStore(&marks[word], 0u); }
         if (lane == 0u) { atomicStore(&found, 0u); }
         workgroupBarrier();
         for (var token = lane; token < min(${BLOCK}u, params.tokens - block); token += ${LANES}u) {
@@ -83,7 +107,7 @@ const scatterProgram = programs((pack: Pack) => ({
         for (var first = 0u; first < params.width; first += ${ACROSS}u) {
           let column = first + across;
           var sum = Value();
-          for (var word = down; word < ${WORDS}u; word += ${DOWN}u) {
+          for (var word = down; word < words; word += ${DOWN}u) {
             for (var bits = atomicLoad(&marks[word]); bits != 0u; bits &= bits - 1u) {
               let token = block + word * 32u + countTrailingZeros(bits);
               if (column < params.width) { sum += dy[token * params.width + column]; }
@@ -107,11 +131,14 @@ const scatterProgram = programs((pack: Pack) => ({
 export function embedGradientWebGPU(dy: Tensor2D, ids: Tensor1D, vocabulary: number): Tensor2D {
   const width = dy.shape[1];
   const pack = packOf(width);
-  const [dtable] = runProgram(scatterProgram(pack), {
+  const tokens = ids.size;
+  const count = (vocabulary * width) / pack;
+  const isFew = tokens <= FEW_TOKENS;
+  const [dtable] = runProgram(isFew ? fewTokensProgram(pack) : scatterProgram(pack), {
     inputs: [ids, dy],
     outputs: [{ shape: [vocabulary, width] }],
-    params: [ids.size, width / pack, vocabulary],
-    workgroups: spread(vocabulary),
+    params: [tokens, width / pack, isFew ? count : vocabulary],
+    workgroups: isFew ? [Math.min(MAX_WORKGROUPS, Math.ceil(count / LANES))] : spread(vocabulary),
   });
   return dtable as Tensor2D;
 }
