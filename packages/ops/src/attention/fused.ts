@@ -31,7 +31,7 @@ function namedTensors({ query, key, value, context, residual }: AttentionInputs)
 const carriedOf = ({ previous, gate }: Differentials): CarriedMap | undefined =>
   previous === undefined || gate === undefined ? undefined : { previous, gate };
 
-/** False for heads too wide for the device's workgroup memory, and maps on devices that bind few buffers. */
+/** False for heads too wide for the backward pass' registers (over 128) or memory, and maps where few buffers are bound. */
 export function isFusible(inputs: AttentionInputs): boolean {
   const sizes = blockSizes(namedTensors(inputs) as AttentionBlocks);
   if (inputs.residual !== undefined && occupancy().buffers < CARRIED_BUFFERS) return false;

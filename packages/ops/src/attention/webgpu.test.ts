@@ -37,7 +37,7 @@ const CASES: readonly Sizes[] = [
   { name: 'heads of 64', tokens: 35, width: 64, contextTokens: 31 },
   { name: 'heads of 80', tokens: 34, width: 80 },
   { name: 'heads of 128', tokens: 33, width: 128, contextTokens: 33 },
-  { name: 'heads of 256', heads: 1, groups: 1, tokens: 18, width: 256 },
+  { name: 'heads of 256, too wide for a tile', heads: 1, groups: 1, tokens: 18, width: 256 },
   { name: 'one query after a long context', heads: 6, groups: 2, tokens: 1, width: 16, contextTokens: 333 },
   { name: 'three causal queries after a long context', tokens: 3, width: 8, contextTokens: 200, causal: true },
   { name: 'causal over tiles, the first queries blind', batch: 2, tokens: 70, width: 8, causal: true, hidden: 34 },
