@@ -1,3 +1,4 @@
+import { IdentityAutoencoder, loadAutoencoder, type Autoencoder } from '@latte-flow/autoencoder';
 import {
   openFileStore,
   openWeights,
@@ -20,6 +21,11 @@ import { generationStreamShapes } from './generation-stream/parameter-shapes.ts'
 
 /** The folder of the frozen backbone inside a checkpoint. */
 export const BACKBONE_FOLDER = 'vlm';
+
+/** The folder of the autoencoder that makes pictures of latents; absent where the stream draws pixels. */
+export const AUTOENCODER_FOLDER = 'autoencoder';
+
+const PIXEL_CHANNELS = 3;
 
 export interface LoadLatteFlowOptions extends OpenFileStoreOptions {
   /**
@@ -49,6 +55,28 @@ function requireCoupled(config: LatteFlowConfig, { text }: VisionLanguageModel['
   }
 }
 
+/** The autoencoder of the latents' channels: identity for pixels, undefined where a checkpoint of latents has none. */
+async function loadDecoder(
+  store: FileStore,
+  { latentChannels }: LatteFlowConfig,
+  { signal, onProgress }: LoadLatteFlowOptions,
+): Promise<Autoencoder | undefined> {
+  if (latentChannels === PIXEL_CHANNELS) return new IdentityAutoencoder();
+  if (!(await store.exists(`${AUTOENCODER_FOLDER}/config.json`))) return undefined;
+  return loadAutoencoder(subfolderOf(store, AUTOENCODER_FOLDER), { signal, onProgress });
+}
+
+function requireLatents({ latentChannels }: LatteFlowConfig, autoencoder: Autoencoder | undefined): void {
+  if (autoencoder === undefined || autoencoder.latentChannels === latentChannels) return;
+  throw new LatteFlowError('checkpoint-mismatch', {
+    where: 'LatteFlow.fromPretrained',
+    expected: `an autoencoder of ${latentChannels} latent channels, as the stream draws`,
+    got: String(autoencoder.latentChannels),
+    remedy: 'Use the autoencoder that the generation stream was trained with.',
+    data: { expected: latentChannels, got: autoencoder.latentChannels },
+  });
+}
+
 async function loadStream(
   store: FileStore,
   config: LatteFlowConfig,
@@ -68,10 +96,11 @@ async function loadStream(
 
 /**
  * A vision-language model that also generates images: a frozen backbone and a generation stream over its key/value
- * cache (Couple). Owns both; `dispose` is idempotent, and use after it throws `disposed`.
+ * cache (Couple), and what makes pictures of its latents. Owns all; `dispose` is idempotent, and use after it throws
+ * `disposed`.
  *
- * A checkpoint folder holds `config.json` and `model.safetensors` of the stream, and the backbone below `vlm/` in the
- * Hugging Face layout.
+ * A checkpoint folder holds `config.json` and `model.safetensors` of the stream, the backbone below `vlm/` in the
+ * Hugging Face layout, and for latents that are not pixels an autoencoder below `autoencoder/` in that of diffusers.
  *
  * @example
  * await bootBackend({ device: 'auto' });
@@ -82,20 +111,31 @@ export class LatteFlow implements Disposable {
   readonly config: LatteFlowConfig;
   readonly backbone: VisionLanguageModel;
   readonly parameters: ParameterStore;
+  /** Makes pictures of latents; undefined in a checkpoint of latents without one, which draws no pictures. */
+  readonly autoencoder: Autoencoder | undefined;
   /** Layers, groups and intervals. */
   readonly groups: ExpertGroups;
   #disposed = false;
 
   /**
-   * Takes over the backbone and the parameters.
-   * @throws LatteFlowError `checkpoint-mismatch` if the stream does not fit the backbone
+   * Takes over the backbone, the parameters and the autoencoder (default: identity where the stream draws pixels).
+   * @throws LatteFlowError `checkpoint-mismatch` if the stream does not fit the backbone or the autoencoder
    */
-  constructor(config: LatteFlowConfig, backbone: VisionLanguageModel, parameters: ParameterStore) {
+  constructor(
+    config: LatteFlowConfig,
+    backbone: VisionLanguageModel,
+    parameters: ParameterStore,
+    autoencoder: Autoencoder | undefined = config.latentChannels === PIXEL_CHANNELS
+      ? new IdentityAutoencoder()
+      : undefined,
+  ) {
     requireCoupled(config, backbone.config);
+    requireLatents(config, autoencoder);
     const { numLayers: layers, numGroups: groups, boundaries } = config;
     this.config = config;
     this.backbone = backbone;
     this.parameters = parameters;
+    this.autoencoder = autoencoder;
     this.groups = expertGroups({ layers, groups, boundaries });
   }
 
@@ -113,12 +153,16 @@ export class LatteFlow implements Disposable {
       onProgress,
     });
     let parameters: ParameterStore | undefined;
+    let autoencoder: Autoencoder | undefined;
     try {
       requireCoupled(config, backbone.config);
+      autoencoder = await loadDecoder(store, config, options);
+      requireLatents(config, autoencoder);
       parameters = await loadStream(store, config, options);
-      return new LatteFlow(config, backbone, parameters);
+      return new LatteFlow(config, backbone, parameters, autoencoder);
     } catch (error) {
       parameters?.dispose();
+      autoencoder?.dispose();
       backbone.dispose();
       throw error;
     }
@@ -148,6 +192,7 @@ export class LatteFlow implements Disposable {
     this.#disposed = true;
     this.parameters.dispose();
     this.backbone.dispose();
+    this.autoencoder?.dispose();
   }
 
   [Symbol.dispose](): void {

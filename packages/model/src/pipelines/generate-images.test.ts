@@ -267,9 +267,12 @@ describe('refused before any work', () => {
     expect(stages).toEqual(code === 'context-overflow' ? ['encode'] : []);
   });
 
-  test('latents that are not pixels', async () => {
+  test('latents without an autoencoder', async () => {
     const latent = new LatteFlow({ ...model.config, latentChannels: 4 }, model.backbone, model.parameters);
-    await expect(generateImages(latent, 'a')).rejects.toMatchObject({ code: 'unsupported' });
+    await expect(generateImages(latent, 'a')).rejects.toMatchObject({
+      code: 'unsupported',
+      message: expect.stringContaining('got 4 latent channels and no folder autoencoder/'),
+    });
   });
 
   test('a null prompt that does not fit, which leaves the encoded prompt nowhere', async () => {

@@ -1,3 +1,4 @@
+import type { Autoencoder } from '@latte-flow/autoencoder';
 import {
   describeValue,
   LatteFlowError,
@@ -18,7 +19,7 @@ import { tensor, type Tensor } from '@tensorflow/tfjs-core';
 
 import { GeneratedImage } from '../image/generated-image.ts';
 import { imagesToRgb } from '../image/pixels.ts';
-import type { LatteFlow } from '../latte-flow.ts';
+import { AUTOENCODER_FOLDER, type LatteFlow } from '../latte-flow.ts';
 import { GuidedVelocity } from './guided-velocity.ts';
 
 export interface GenerateOptions {
@@ -122,7 +123,7 @@ function requireGuidance({ guidance, guidanceScale }: GenerateOptions): Guidance
  * @param prompt one prompt for `count` images, or a list of prompts, one image each
  * @throws LatteFlowError `invalid-argument` (empty prompt, steps < 1, unknown solver, guidance that is not finite or needs a
  * model that is not there),
- * `context-overflow` (prompt longer than the context), `unsupported` (latents that are not pixels); the signal's reason
+ * `context-overflow` (prompt longer than the context), `unsupported` (latents without an autoencoder); the signal's reason
  * on abort. Nothing is left on the device.
  */
 export async function generateImages(
@@ -138,7 +139,7 @@ export async function generateImages(
   const guidance = requireGuidance(options);
   const solver = solverByName(solverName, ADAPTIVE);
   const prompts = requirePrompts(prompt, count);
-  requirePixels(model);
+  const autoencoder = requireAutoencoder(model);
   throwIfAborted(signal);
 
   const times = timesOfSigmas(uniformSigmas(steps));
@@ -150,9 +151,12 @@ export async function generateImages(
   const sample = owner.own(initialNoise(model, seed, prompts.length));
   const noise = stepNoise(seed, prompts.length);
   const solution = await integrateTensors(solver, { times, sample, velocity: guided.at, noise, signal, onProgress });
-  const bytes = await imagesToRgb(owner.own(solution.sample));
+  const decoding = { signal, ...(autoencoder.factor > 1 && { onProgress }) }; // pixels are pictures already
+  const pictures = owner.own(await autoencoder.decode(owner.own(solution.sample), decoding));
+  const bytes = await imagesToRgb(pictures);
   throwIfAborted(signal);
-  const size = { width: model.config.latentSize, height: model.config.latentSize };
+  const [height, width] = pictures.shape.slice(2) as [number, number];
+  const size = { width, height };
   const scale =
     options.guidance === undefined
       ? { guidanceScale: options.guidanceScale ?? DEFAULTS.guidanceScale }
@@ -168,13 +172,13 @@ export async function generateImages(
   };
 }
 
-function requirePixels({ config }: LatteFlow): void {
-  if (config.latentChannels === 3) return;
+function requireAutoencoder({ autoencoder, config }: LatteFlow): Autoencoder {
+  if (autoencoder !== undefined) return autoencoder;
   throw new LatteFlowError('unsupported', {
     where: WHERE,
-    expected: 'a stream that draws pixels (3 latent channels)',
-    got: `${config.latentChannels} latent channels`,
-    remedy: 'Use a checkpoint that draws pixels; autoencoder latents are not decoded yet.',
+    expected: 'a checkpoint that draws pixels (3 latent channels), or has an autoencoder',
+    got: `${config.latentChannels} latent channels and no folder ${AUTOENCODER_FOLDER}/`,
+    remedy: `Put the autoencoder that the stream was trained with into ${AUTOENCODER_FOLDER}/, in the layout of diffusers.`,
   });
 }
 

@@ -5,14 +5,17 @@ import { afterAll, beforeAll } from 'vitest';
 
 import { writeTinyCheckpoint } from '../../../../test/models/tiny-checkpoint.ts';
 
-/** Writes the tiny checkpoint before the tests of a file and removes it after them; gives its folder. */
-export function tinyCheckpoint(): { readonly folder: string } {
+/**
+ * Writes the tiny checkpoint before the tests of a file and removes it after them; gives its folder.
+ * @param latents of an autoencoder in the checkpoint; default pixels
+ */
+export function tinyCheckpoint(options: { readonly latents?: boolean } = {}): { readonly folder: string } {
   const checkpoint = { folder: '' };
   let parent = '';
   beforeAll(async () => {
     parent = await mkdtemp(join(tmpdir(), 'latte-tiny-'));
     checkpoint.folder = join(parent, 'checkpoint');
-    await writeTinyCheckpoint(checkpoint.folder);
+    await writeTinyCheckpoint(checkpoint.folder, options);
   });
   afterAll(() => rm(parent, { recursive: true, force: true }));
   return checkpoint;
