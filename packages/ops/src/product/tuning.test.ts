@@ -1,5 +1,5 @@
 import { bootBackend, webgpuDevice } from '@latte-flow/runtime';
-import { dispose, grad, memory, randomNormal, sum, tidy, type Tensor2D } from '@tensorflow/tfjs-core';
+import { dispose, grads, memory, randomNormal, sum, tidy, type Scalar, type Tensor2D } from '@tensorflow/tfjs-core';
 import { afterEach, describe, expect, test } from 'vitest';
 
 import { webgpuTest } from '../../../../tooling/test/webgpu.ts';
@@ -125,7 +125,7 @@ webgpuTest('a watch sees the products of a layer and of its gradient', async () 
   await bootBackend({ device: 'webgpu' });
   const [x, weight] = [randomNormal([6, 12]), randomNormal([8, 12])];
   const watch = watchProducts();
-  tidy(() => void grad((x_) => sum(linear(x_, weight)))(x));
+  tidy(() => void grads((x_, weight_) => sum(linear(x_!, weight_!)) as Scalar)([x, weight]));
   tidy(() => void linear(x, weight));
   expect(watch.stop()).toEqual([
     { ...plain, m: 6, n: 8, k: 12 },
