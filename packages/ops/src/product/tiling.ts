@@ -44,10 +44,13 @@ const tiled = (rows: number, columns: number, depth: number, perLane: readonly [
   perLaneColumns: perLane[1],
 });
 
-/** From large to small: large tiles read less, small ones keep more of the device busy. */
+/** Large tiles read less, small ones keep more of the device busy. Of equals in the model below the first is taken. */
 export const TILINGS: readonly Tiling[] = [
   tiled(128, 128, 8, [8, 8]),
+  tiled(128, 128, 16, [8, 8]),
+  tiled(128, 64, 8, [8, 8]),
   tiled(64, 128, 8, [8, 8]),
+  tiled(64, 64, 8, [8, 8]),
   tiled(64, 64, 16, [8, 4]),
   tiled(32, 32, 16, [4, 4]),
 ];
@@ -71,10 +74,12 @@ function matrixTiling(unit: MatrixUnit, { subgroups, perSubgroup }: Blocks): Mat
   };
 }
 
-/** From large to small. */
 export function matrixTilings(unit: MatrixUnit): MatrixTiling[] {
   return [
     matrixTiling(unit, { subgroups: [2, 4], perSubgroup: [4, 2] }),
+    matrixTiling(unit, { subgroups: [2, 2], perSubgroup: [4, 4] }),
+    matrixTiling(unit, { subgroups: [1, 4], perSubgroup: [4, 2] }),
+    matrixTiling(unit, { subgroups: [2, 4], perSubgroup: [2, 2] }),
     matrixTiling(unit, { subgroups: [2, 2], perSubgroup: [2, 2] }),
   ];
 }
@@ -90,6 +95,12 @@ export function workgroupMemory(tiling: Tiling | MatrixTiling): number {
   const staged = Math.max((rows + columns) * (depth + 8), depth * (rows + columns + 16));
   const { unit, subgroupRows, subgroupColumns } = tiling;
   return 2 * staged + 4 * unit.rows * unit.columns * subgroupRows * subgroupColumns;
+}
+
+/** The tilings that a device has the workgroup memory for; with matrix units where `unit` is given. */
+export function usableTilings({ limits }: GPUDevice, unit?: MatrixUnit): readonly (Tiling | MatrixTiling)[] {
+  const all: readonly (Tiling | MatrixTiling)[] = unit === undefined ? TILINGS : matrixTilings(unit);
+  return all.filter((tiling) => workgroupMemory(tiling) <= limits.maxComputeWorkgroupStorageSize);
 }
 
 /** The model of a large device that cuts are chosen by: cycles of one of its processors. */
@@ -128,11 +139,8 @@ const MOST_PIECES = 64;
 
 /** The tiling and pieces for a product on a device, by its size alone: with matrix units where `unit` is given. */
 export function chooseCut(size: ProductSize, device: GPUDevice, unit?: MatrixUnit): ProductCut {
-  const memory = device.limits.maxComputeWorkgroupStorageSize;
-  const tilings: readonly (Tiling | MatrixTiling)[] = unit === undefined ? TILINGS : matrixTilings(unit);
   let best: { readonly cut: ProductCut; readonly cycles: number } | undefined;
-  for (const tiling of tilings) {
-    if (workgroupMemory(tiling) > memory) continue;
+  for (const tiling of usableTilings(device, unit)) {
     const canCut = size.m % 4 === 0 || size.n % 4 === 0;
     const most = canCut ? Math.min(MOST_PIECES, Math.floor(size.k / (4 * tiling.depth))) : 1;
     for (let pieces = 1; pieces <= Math.max(1, most); pieces++) {

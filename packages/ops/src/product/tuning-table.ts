@@ -2,15 +2,7 @@ import { refuseArgument } from '@latte-flow/core';
 import { adapterInfoOf, isPacked, type PackedFormat, type Weight } from '@latte-flow/runtime';
 
 import type { MatrixUnit } from './matrix-unit.ts';
-import {
-  matrixTilings,
-  TILINGS,
-  workgroupMemory,
-  type MatrixTiling,
-  type ProductCut,
-  type ProductSize,
-  type Tiling,
-} from './tiling.ts';
+import { usableTilings, type MatrixTiling, type ProductCut, type ProductSize, type Tiling } from './tiling.ts';
 
 /** A product whose best cut depends on the device: all that its kernel is made by but what it adds to its sums. */
 export interface TunableProduct extends ProductSize {
@@ -60,13 +52,6 @@ export function tilingName(tiling: Tiling | MatrixTiling): string {
       ? `${tiling.perLaneRows}x${tiling.perLaneColumns}`
       : `${tiling.subgroupRows}x${tiling.subgroupColumns}`;
   return `${kind} ${rows}x${columns}x${depth} ${shares}`;
-}
-
-/** The tilings that a device can run. */
-export function usableTilings(device: GPUDevice, unit?: MatrixUnit): readonly (Tiling | MatrixTiling)[] {
-  const memory = device.limits.maxComputeWorkgroupStorageSize;
-  const all: readonly (Tiling | MatrixTiling)[] = unit === undefined ? TILINGS : matrixTilings(unit);
-  return all.filter((tiling) => workgroupMemory(tiling) <= memory);
 }
 
 /** What was measured to be best for products like this one on the device; undefined where nothing was. */

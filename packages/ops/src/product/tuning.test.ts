@@ -6,7 +6,7 @@ import { webgpuTest } from '../../../../tooling/test/webgpu.ts';
 import { withKernels } from '../kernel/selection.ts';
 import { linear } from '../linear/index.ts';
 import { product } from './index.ts';
-import { chooseCut } from './tiling.ts';
+import { chooseCut, usableTilings } from './tiling.ts';
 import {
   adapterName,
   classOf,
@@ -15,7 +15,6 @@ import {
   importTuning,
   tilingName,
   tunedCut,
-  usableTilings,
   type TunableProduct,
 } from './tuning-table.ts';
 import { tuneProducts } from './tuning.ts';

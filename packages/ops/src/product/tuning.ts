@@ -5,8 +5,8 @@ import { dispose, fill, reshape, slice, tensor2d, tidy, type Tensor, type Tensor
 import { kernelFeatures } from '../kernel/selection.ts';
 import { MAX_FEW_ROWS } from './few-rows.ts';
 import { matrixUnit } from './matrix-unit.ts';
-import { chooseCut, type ProductCut } from './tiling.ts';
-import { adapterName, classOf, keepTuning, tilingName, usableTilings, type TunableProduct } from './tuning-table.ts';
+import { chooseCut, usableTilings, type ProductCut } from './tiling.ts';
+import { adapterName, classOf, keepTuning, tilingName, type TunableProduct } from './tuning-table.ts';
 import { runCut, usesMatrixUnit } from './webgpu.ts';
 
 export interface TuneOptions {
