@@ -1,16 +1,7 @@
 import { programs } from '@latte-flow/runtime';
 
 import { workgroupSum } from '../kernel/workgroup-sum.ts';
-import {
-  chooseSide,
-  sidesDeclarations,
-  sidesInputs,
-  sidesOutputs,
-  sidesParams,
-  widthOf,
-  writeResult,
-  type Sides,
-} from './sides.ts';
+import { sidesWgsl } from './sides.ts';
 import { weightRows } from './weight-rows.ts';
 import type { OperandLayout } from './operand.ts';
 
@@ -25,7 +16,7 @@ export const MAX_FEW_ROWS = 4;
  */
 export const fewRowsProduct = programs(
   (layout: OperandLayout, rows: number, count: number, bias: boolean, residual: boolean, subgroups: boolean) => {
-    const sides: Sides = { count, isOneResult: count === 1, bias, residual };
+    const sides = sidesWgsl({ count, isOneResult: count === 1, bias, residual }, 'f32');
     const { inputs, functions, steps, eachQuad } = weightRows(count, layout);
     const type = rows === 1 ? 'f32' : `vec${rows}f`;
     const sumOf = (row: number): string => (rows === 1 ? 'sums' : `sums[${row}]`);
@@ -35,19 +26,19 @@ export const fewRowsProduct = programs(
     );
     return {
       name: 'fewRowsProduct',
-      inputs: ['a: array<vec4f>', ...inputs, ...sidesInputs(sides, 'array<f32>')],
-      outputs: sidesOutputs(sides, 'array<f32>'),
-      params: ['m: u32', 'k: u32', 'columns: u32', ...sidesParams(count)],
+      inputs: ['a: array<vec4f>', ...inputs, ...sides.inputs],
+      outputs: sides.outputs,
+      params: ['m: u32', 'k: u32', 'columns: u32', ...sides.params],
       directives: subgroups ? 'enable subgroups;' : '',
       body: /* wgsl */ `
-        ${sidesDeclarations(sides, 'f32')}
+        ${sides.declarations}
         ${functions}
         ${workgroupSum(LANES, { subgroups, type })}
         @compute @workgroup_size(${LANES})
         fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
           var column = group.x + group.y * groups.x;
           if (column >= params.columns) { return; }
-          ${chooseSide(count, 'column', 1)}
+          ${sides.choose('column', 1)}
           let vectors = params.k / 4u;
           let steps = ${steps};
           var sums = ${type}();
@@ -56,9 +47,9 @@ export const fewRowsProduct = programs(
           }
           sums = workgroup_sum(sums, lane);
           if (lane < ${rows}u) {
-            let at = lane * ${widthOf(count)} + column;
+            let at = lane * ${sides.width} + column;
             let value = sums${rows === 1 ? '' : '[lane]'};
-            ${writeResult(sides, { at: 'at', column: 'column', value: 'value', vector: false })}
+            ${sides.write('value', { at: 'at', column: 'column' })}
           }
         }`,
     };

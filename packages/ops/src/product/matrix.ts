@@ -1,17 +1,7 @@
 import { programs } from '@latte-flow/runtime';
 
 import { operandReader, type OperandLayout, type OperandReader } from './operand.ts';
-import {
-  chooseSide,
-  sidesDeclarations,
-  sidesInputs,
-  sidesOutputs,
-  sidesParams,
-  sidesReader,
-  widthOf,
-  writeResult,
-  type Sides,
-} from './sides.ts';
+import { sidesReader, sidesWgsl, type SidesWgsl } from './sides.ts';
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 const lines = (parts: readonly string[]): string => parts.join('\n');
@@ -42,8 +32,7 @@ export const matrixProduct = programs(
     bias: boolean,
     residual: boolean,
   ) => {
-    const sides = { count, isOneResult, bias, residual };
-    const array = vectorC ? 'array<vec4f>' : 'array<f32>';
+    const sides = sidesWgsl({ count, isOneResult, bias, residual }, vectorC ? 'vec4f' : 'f32');
     const subgroups = subgroupRows * subgroupColumns;
     const lanes = subgroups * subgroupSize;
     const [tallest, widest] = [rows / subgroupRows / unitRows, columns / subgroupColumns / unitColumns];
@@ -115,11 +104,11 @@ export const matrixProduct = programs(
       name: 'matrixProduct',
       directives:
         'enable f16; enable subgroups; enable chromium_experimental_subgroup_matrix; diagnostic(off, chromium.subgroup_matrix_uniformity); diagnostic(off, subgroup_uniformity);',
-      inputs: [...readerA.inputs, ...readerB.inputs, ...sidesInputs(sides, array)],
-      outputs: sidesOutputs(sides, array),
-      params: ['m: u32', 'k: u32', 'piece: u32', ...sidesParams(count), ...readerB.params],
+      inputs: [...readerA.inputs, ...readerB.inputs, ...sides.inputs],
+      outputs: sides.outputs,
+      params: ['m: u32', 'k: u32', 'piece: u32', ...sides.params, ...readerB.params],
       body: /* wgsl */ `
-        ${sidesDeclarations(sides, vectorC ? 'vec4f' : 'f32')}
+        ${sides.declarations}
         ${readerA.body}
         ${readerB.functions}
         ${readerB.body}
@@ -130,7 +119,7 @@ export const matrixProduct = programs(
         fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
           let row_start = group.y * ${rows}u;
           var column_tile = group.x;
-          ${chooseSide(count, 'column_tile', columns)}
+          ${sides.choose('column_tile', columns)}
           let column_start = column_tile * ${columns}u;
           let depth_first = group.z * params.piece;
           let depth_end = min(params.k, depth_first + params.piece);
@@ -192,7 +181,7 @@ function halvesOf(read: string, { layout, value }: OperandReader): string {
 }
 
 interface Block {
-  readonly sides: Sides;
+  readonly sides: SidesWgsl;
   readonly unitRows: number;
   readonly unitColumns: number;
   readonly subgroupSize: number;
@@ -200,7 +189,7 @@ interface Block {
 
 /** One subgroup writes a block of sums, with what is added to them. */
 function blockWriter(vector: boolean, { sides, unitRows, unitColumns, subgroupSize }: Block): string {
-  const width = widthOf(sides.count);
+  const width = sides.width;
   const step = vector ? 4 : 1;
   const perRow = unitColumns / step;
   const four = range(4).map((i) => `sums[first + ${i}u]`);
@@ -213,7 +202,7 @@ function blockWriter(vector: boolean, { sides, unitRows, unitColumns, subgroupSi
           let at = ((piece * params.m + row) * ${width} + column) / ${step}u;
           let first = own + i * ${step}u;
           let value = ${vector ? `vec4f(${four.join(', ')})` : 'sums[first]'};
-          ${writeResult(sides, { at: 'at', column: `column / ${step}u`, value: 'value', vector })}
+          ${sides.write('value', { at: 'at', column: `column / ${step}u` })}
         }
       }
     }`;

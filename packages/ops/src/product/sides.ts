@@ -37,20 +37,28 @@ export function sidesReader(count: number, layout: OperandLayout, transposeB: bo
   };
 }
 
-/** Parameters of the sizes of C. */
-export function sidesParams(count: number): string[] {
-  return count === 1 ? ['n: u32'] : [...range(count).map((side) => `n${side}: u32`), 'pieces: u32'];
+/** What a program says of its sides, in WGSL. */
+export interface SidesWgsl {
+  /** Declarations of the buffers of what is added, and of the results. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** Declarations of the parameters of their sizes. */
+  readonly params: readonly string[];
+  readonly declarations: string;
+  /** The number of columns of the side at hand. */
+  readonly width: string;
+  /** `{place}` counts columns, or tiles of `columns`, over all sides; finds the side, and makes it count in that one. */
+  choose(place: string, columns: number): string;
+  /** Writes `value` at element (or vector) `at` of the side's [pieces, M, N], with what is added to it. */
+  write(value: string, place: { readonly at: string; readonly column: string }): string;
 }
 
-/** WGSL of the number of columns of the side at hand. */
-export function widthOf(count: number): string {
-  return count === 1 ? 'params.n' : 'width';
-}
-
-/** WGSL: `{place}` counts columns, or tiles of `columns`, over all sides; finds the side, and makes it count in that one. */
-export function chooseSide(count: number, place: string, columns: number): string {
-  if (count === 1) return '';
-  const next = (side: number): string => /* wgsl */ `
+/** @param element of the buffers: `vec4f` where every N is a multiple of 4 */
+export function sidesWgsl({ count, isOneResult, bias, residual }: Sides, element: 'f32' | 'vec4f'): SidesWgsl {
+  const array = `array<${element}>`;
+  const sideNames = (name: string): string[] => (count === 1 ? [name] : range(count).map((side) => `${name}${side}`));
+  const declared = (names: readonly string[]): string[] => names.map((name) => `${name}: ${array}`);
+  const nextSide = (place: string, columns: number, side: number): string => /* wgsl */ `
     if (side == ${side - 1}u) {
       let tiles = (width + ${columns - 1}u) / ${columns}u;
       if (${place} >= tiles) {
@@ -60,38 +68,29 @@ export function chooseSide(count: number, place: string, columns: number): strin
         side = ${side}u;
       }
     }`;
-  return /* wgsl */ `
-    side = 0u;
-    base = 0u;
-    width = params.n0;
-    ${lines(range(count).slice(1).map(next))}`;
-}
-
-export function sidesDeclarations({ count, bias }: Sides, type: 'f32' | 'vec4f'): string {
-  if (count === 1) return '';
-  return /* wgsl */ `
-    var<private> side: u32;
-    var<private> base: u32; // elements of the sides before this one in a shared result
-    var<private> width: u32;
-    ${bias ? `fn bias_at(at: u32) -> ${type} { ${ofSide(count, (side) => `return bias${side}[at];`)} }` : ''}`;
-}
-
-export function sidesInputs({ count, bias, residual }: Sides, array: string): string[] {
-  const biases = count === 1 ? [`bias: ${array}`] : range(count).map((side) => `bias${side}: ${array}`);
-  return [...(bias ? biases : []), ...(residual ? [`residual: ${array}`] : [])];
-}
-
-export function sidesOutputs({ count, isOneResult }: Sides, array: string): string[] {
-  return isOneResult ? [`c: ${array}`] : range(count).map((side) => `c${side}: ${array}`);
-}
-
-/** WGSL that writes `value` at element (or vector) `at` of the side's [pieces, M, N], with what is added to it. */
-export function writeResult(
-  { count, isOneResult, bias, residual }: Sides,
-  { at, column, value, vector }: { at: string; column: string; value: string; vector: boolean },
-): string {
-  const biased = bias ? `${value} + ${count === 1 ? `bias[${column}]` : `bias_at(${column})`}` : value;
-  const sum = residual ? `${biased} + residual[${at}]` : biased;
-  if (!isOneResult) return ofSide(count, (side) => `c${side}[${at}] = ${sum};`);
-  return count === 1 ? `c[${at}] = ${sum};` : `c[base${vector ? ' / 4u' : ''} + ${at}] = ${sum};`;
+  return {
+    inputs: declared([...(bias ? sideNames('bias') : []), ...(residual ? ['residual'] : [])]),
+    outputs: declared(isOneResult ? ['c'] : sideNames('c')),
+    params: [...sideNames('n').map((name) => `${name}: u32`), ...(count === 1 ? [] : ['pieces: u32'])],
+    width: count === 1 ? 'params.n' : 'width',
+    declarations: /* wgsl */ `
+      ${count === 1 ? '' : 'var<private> side: u32; var<private> width: u32;'}
+      ${count === 1 ? '' : 'var<private> base: u32; // elements of the sides before this one in a shared result'}
+      ${bias ? `fn bias_at(at: u32) -> ${element} { ${ofSide(count, (side) => `return ${sideNames('bias')[side]}[at];`)} }` : ''}`,
+    choose: (place, columns) =>
+      count === 1
+        ? ''
+        : /* wgsl */ `
+          side = 0u;
+          base = 0u;
+          width = params.n0;
+          ${lines(range(count - 1).map((side) => nextSide(place, columns, side + 1)))}`,
+    write: (value, { at, column }) => {
+      const sum = [value, ...(bias ? [`bias_at(${column})`] : []), ...(residual ? [`residual[${at}]`] : [])].join(
+        ' + ',
+      );
+      if (!isOneResult) return ofSide(count, (side) => `${sideNames('c')[side]}[${at}] = ${sum};`);
+      return count === 1 ? `c[${at}] = ${sum};` : `c[base${element === 'vec4f' ? ' / 4u' : ''} + ${at}] = ${sum};`;
+    },
+  };
 }

@@ -1,17 +1,7 @@
 import { programs } from '@latte-flow/runtime';
 
 import { operandReader, type OperandLayout, type OperandReader } from './operand.ts';
-import {
-  chooseSide,
-  sidesDeclarations,
-  sidesInputs,
-  sidesOutputs,
-  sidesParams,
-  sidesReader,
-  widthOf,
-  writeResult,
-  type Sides,
-} from './sides.ts';
+import { sidesReader, sidesWgsl, type SidesWgsl } from './sides.ts';
 import { lanesOf } from './tiling.ts';
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
@@ -93,7 +83,7 @@ export const tiledProduct = programs(
     bias: boolean,
     residual: boolean,
   ) => {
-    const sides = { count, isOneResult, bias, residual };
+    const sides = sidesWgsl({ count, isOneResult, bias, residual }, vectorC ? 'vec4f' : 'f32');
     const lanes = lanesOf({ rows, columns, depth, perLaneRows, perLaneColumns });
     const across = columns / perLaneColumns;
     const [rowChunks, columnChunks] = [perLaneRows / 4, perLaneColumns / 4];
@@ -114,14 +104,13 @@ export const tiledProduct = programs(
     const rowOf = (i: number): string =>
       `row_start + ${Math.floor(i / 4) * (rows / rowChunks) + (i % 4)}u + lane_row * 4u`;
     const columnOf = (j: number): string => `column_start + ${j * (columns / columnChunks)}u + lane_column * 4u`;
-    const type = (vector: boolean): string => (vector ? 'array<vec4f>' : 'array<f32>');
     return {
       name: 'product',
-      inputs: [...readerA.inputs, ...readerB.inputs, ...sidesInputs(sides, type(vectorC))],
-      outputs: sidesOutputs(sides, type(vectorC)),
-      params: ['m: u32', 'k: u32', 'piece: u32', ...sidesParams(count), ...readerB.params],
+      inputs: [...readerA.inputs, ...readerB.inputs, ...sides.inputs],
+      outputs: sides.outputs,
+      params: ['m: u32', 'k: u32', 'piece: u32', ...sides.params, ...readerB.params],
       body: /* wgsl */ `
-        ${sidesDeclarations(sides, vectorC ? 'vec4f' : 'f32')}
+        ${sides.declarations}
         ${readerA.body}
         ${readerB.functions}
         ${readerB.body}
@@ -132,7 +121,7 @@ export const tiledProduct = programs(
         fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
           let row_start = group.y * ${rows}u;
           var column_tile = group.x;
-          ${chooseSide(count, 'column_tile', columns)}
+          ${sides.choose('column_tile', columns)}
           let column_start = column_tile * ${columns}u;
           let depth_first = group.z * params.piece;
           let depth_end = min(params.k, depth_first + params.piece);
@@ -167,14 +156,14 @@ export const tiledProduct = programs(
 );
 
 /** Writes 4 sums of a row, with what is added to them. */
-function writer(vector: boolean, sides: Sides): string {
-  const width = widthOf(sides.count);
+function writer(vector: boolean, sides: SidesWgsl): string {
+  const width = sides.width;
   return vector
     ? /* wgsl */ `
     fn write_c(piece: u32, row: u32, column: u32, sums: vec4f) {
       if (row >= params.m || column >= ${width}) { return; }
       let at = ((piece * params.m + row) * ${width} + column) / 4u;
-      ${writeResult(sides, { at: 'at', column: 'column / 4u', value: 'sums', vector })}
+      ${sides.write('sums', { at: 'at', column: 'column / 4u' })}
     }`
     : /* wgsl */ `
     fn write_c(piece: u32, row: u32, column: u32, sums: vec4f) {
@@ -182,7 +171,7 @@ function writer(vector: boolean, sides: Sides): string {
       for (var i = 0u; i < 4u; i++) {
         if (column + i >= ${width}) { return; }
         let at = (piece * params.m + row) * ${width} + column + i;
-        ${writeResult(sides, { at: 'at', column: 'column + i', value: 'sums[i]', vector })}
+        ${sides.write('sums[i]', { at: 'at', column: 'column + i' })}
       }
     }`;
 }
