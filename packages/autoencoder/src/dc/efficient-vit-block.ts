@@ -1,4 +1,4 @@
-import { depthwiseConvolution, groupedPointwise, linear, swiglu } from '@latte-flow/ops';
+import { depthwiseConvolution, groupedPointwise, linear, projections, swiglu } from '@latte-flow/ops';
 import type { ParameterScope } from '@latte-flow/runtime';
 import { add, concat, reshape, split, tidy, transpose, type Tensor } from '@tensorflow/tfjs-core';
 
@@ -15,11 +15,9 @@ interface BlockConfig {
 }
 
 /** Queries, keys and values at every scale, `[B, H, W, 3 inner (1 + scales)]`. */
-function projections(x: Tensor, parameters: ParameterScope, { stage, headDim }: BlockConfig): Tensor {
-  const qkv = concat(
-    ['to_q', 'to_k', 'to_v'].map((part) => linear(x, parameters.get(`${part}.weight`))),
-    3,
-  );
+function multiscaleProjections(x: Tensor, parameters: ParameterScope, { stage, headDim }: BlockConfig): Tensor {
+  const sides = ['to_q', 'to_k', 'to_v'].map((part) => ({ weight: parameters.weight(`${part}.weight`) }));
+  const qkv = concat(projections(x, sides), 3);
   const scales = stage.multiscales.map((_, scale) => {
     const at = parameters.scope(`to_qkv_multiscale.${scale}`);
     const wide = depthwiseConvolution(qkv, at.get('proj_in.weight'));
@@ -33,13 +31,13 @@ function attentionPart(x: Tensor, parameters: ParameterScope, config: BlockConfi
   const { stage, headDim } = config;
   const [batch, height, width] = x.shape as [number, number, number, number];
   return tidy(() => {
-    const qkv = projections(x, parameters, config);
+    const qkv = multiscaleProjections(x, parameters, config);
     const heads = qkv.shape[3]! / (3 * headDim);
     // A head is 3 E consecutive channels of what was joined, as in the reference: not its own part of q, k and v each.
     const tokens = reshape(qkv, [batch, height * width, heads, 3 * headDim]);
     const attended = linearAttention(transpose(tokens, [0, 2, 1, 3])); // [B, G, N, E]
     const joined = reshape(transpose(attended, [0, 2, 1, 3]), [batch, height, width, heads * headDim]);
-    const y = linear(joined, parameters.get('to_out.weight'));
+    const y = linear(joined, parameters.weight('to_out.weight'));
     return add(normalise(y, parameters.scope('norm_out'), stage.norm), x);
   });
 }
