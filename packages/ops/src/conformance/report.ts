@@ -13,6 +13,7 @@ const all = [...cases, ...largeCases];
 const ops = [...new Set(all.map(({ op }) => op))];
 const cells = new Map<string, string[]>(ops.map((op) => [op, []]));
 const columns: string[] = [];
+const measuredOn = new Set<string>();
 const notes: string[] = [];
 
 for (const variant of variants.filter(({ device }) => devices.has(device))) {
@@ -22,7 +23,7 @@ for (const variant of variants.filter(({ device }) => devices.has(device))) {
     notes.push(`Not measured: ${variant.name} (${description} offers no ${missing.join(', ')}).`);
     continue;
   }
-  if (!notes.includes(description)) notes.push(description);
+  measuredOn.add(description);
   columns.push(`${variant.name}: value`, 'gradient');
   for (const op of ops) {
     let value: number | undefined;
@@ -43,5 +44,6 @@ const rows = [
   ['', ...columns].map(() => '---'),
   ...[...cells].map(([op, row]) => [`\`${op}\``].concat(row)),
 ];
-process.stdout.write(`${rows.map((row) => `| ${row.join(' | ')} |`).join('\n')}\n\n${notes.join('\n')}\n`);
+notes.unshift(`Measured on: ${[...measuredOn].join(', ')}.`);
+process.stdout.write(`${rows.map((row) => `| ${row.join(' | ')} |`).join('\n')}\n\n${notes.join('\n\n')}\n`);
 process.exit(0);
