@@ -6,17 +6,8 @@ import { blockSizes, type AttentionBlocks } from './blocks.ts';
 import { BLIND_LOG } from './blind-rows.ts';
 import { headsBuffer, loadFunction, storeFunction } from './buffers.ts';
 import { forwardTile } from './forward-webgpu.ts';
-import {
-  accumulate,
-  each,
-  products,
-  stage,
-  stagedArray,
-  storeRows,
-  sums,
-  tileConstants,
-  weightsArray,
-} from './tile-wgsl.ts';
+import { accumulate, products, stage, stagedArray, storeRows, sums, tileConstants, weightsArray } from './tile-wgsl.ts';
+import { each } from '../kernel/unrolled.ts';
 import { columnsOf, rowsOf, type Tile } from './tile.ts';
 
 /** A map that is added to the weights, [B, H, N, N], and how much of it each head adds, [B, H]. */

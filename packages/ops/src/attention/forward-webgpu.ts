@@ -14,17 +14,8 @@ import {
   storeFunction,
 } from './buffers.ts';
 import { joinParts } from './parts-webgpu.ts';
-import {
-  each,
-  accumulate,
-  products,
-  stage,
-  stagedArray,
-  storeRows,
-  sums,
-  tileConstants,
-  weightsArray,
-} from './tile-wgsl.ts';
+import { accumulate, products, stage, stagedArray, storeRows, sums, tileConstants, weightsArray } from './tile-wgsl.ts';
+import { each } from '../kernel/unrolled.ts';
 import { chooseTile, columnsOf, occupancy, rowsOf, type Tile } from './tile.ts';
 
 /** The own block's scores are written, with a gated map added or without. */

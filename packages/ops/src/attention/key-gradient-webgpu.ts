@@ -6,17 +6,8 @@ import type { ResidualForm } from './inputs.ts';
 import { BLIND_LOG } from './blind-rows.ts';
 import { headsBuffer, loadFunction, storeFunction } from './buffers.ts';
 import type { BackwardRows } from './row-statistics-webgpu.ts';
-import {
-  accumulate,
-  each,
-  products,
-  stage,
-  stagedArray,
-  storeRows,
-  sums,
-  tileConstants,
-  weightsArray,
-} from './tile-wgsl.ts';
+import { accumulate, products, stage, stagedArray, storeRows, sums, tileConstants, weightsArray } from './tile-wgsl.ts';
+import { each } from '../kernel/unrolled.ts';
 import { chooseTile, rowsOf, type Tile } from './tile.ts';
 
 /** Where weights and dscores come from: made anew from keys and values, or from the carried map and read. */

@@ -14,17 +14,8 @@ import {
   mapStore,
   storeFunction,
 } from './buffers.ts';
-import {
-  accumulate,
-  each,
-  products,
-  stage,
-  stagedArray,
-  storeRows,
-  sums,
-  tileConstants,
-  weightsArray,
-} from './tile-wgsl.ts';
+import { accumulate, products, stage, stagedArray, storeRows, sums, tileConstants, weightsArray } from './tile-wgsl.ts';
+import { each } from '../kernel/unrolled.ts';
 import { chooseTile, rowsOf, type Tile } from './tile.ts';
 import type { BackwardRows } from './row-statistics-webgpu.ts';
 

@@ -1,8 +1,5 @@
+import { each } from '../kernel/unrolled.ts';
 import { columnsOf, LANES, pitchOf, rowsOf, vectorsOf, type Tile } from './tile.ts';
-
-/** Joins one piece of WGSL for each i < count. */
-export const each = (count: number, piece: (i: number) => string): string =>
-  Array.from({ length: count }, (_, i) => piece(i)).join('\n');
 
 /** WGSL constants and places in workgroup memory, and where a lane stands in the tile. */
 export function tileConstants(tile: Tile): string {

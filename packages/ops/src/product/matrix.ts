@@ -1,10 +1,9 @@
 import { programs } from '@latte-flow/runtime';
 
-import { operandReader, type OperandLayout, type OperandReader } from './operand.ts';
+import { lines, range } from '../kernel/unrolled.ts';
+import type { OperandLayout, OperandReader } from './operand.ts';
 import { sidesReader, sidesWgsl, type SidesWgsl } from './sides.ts';
-
-const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
-const lines = (parts: readonly string[]): string => parts.join('\n');
+import { readerOfA, tileOrigin, walkTiles, type StagedOperand } from './tile-walk.ts';
 
 /**
  * C = A B with operands rounded to f16 on their way into workgroup memory, multiplied by the matrix units of the device
@@ -47,7 +46,7 @@ export const matrixProduct = programs(
       origin: string,
       tileStride: number,
       reader: OperandReader,
-    ) => {
+    ): StagedOperand => {
       const perLane = (extent * depth) / 4 / lanes;
       const [across, along] = innerContiguous ? [depth / 4, 'depth_start'] : [extent / 4, origin];
       const places = range(perLane).map(
@@ -72,11 +71,7 @@ export const matrixProduct = programs(
         ),
       };
     };
-    const readerA = operandReader(
-      'a',
-      layoutA,
-      transposeA ? { outer: 'params.k', inner: 'params.m' } : { outer: 'params.m', inner: 'params.k' },
-    );
+    const readerA = readerOfA(layoutA, transposeA);
     const readerB = sidesReader(count, layoutB, transposeB);
     const a = operand('a', rows, !transposeA, 'row_start', strideA, readerA);
     const b = operand('b', columns, transposeB, 'column_start', strideB, readerB);
@@ -100,6 +95,18 @@ export const matrixProduct = programs(
       workgroupBarrier();`;
     const storeBlockAsItIs = ([i, j]: readonly [number, number]): string =>
       `subgroupMatrixStore<row_major>(&c, (first + ${i * unitRows}u * params.n + ${j * unitColumns}u) / 4u, sum${i}_${j}, params.n / 4u);`;
+    const multiply = /* wgsl */ `
+      for (var inner = 0u; inner < ${depth}u; inner += ${unitDepth}u) {
+        ${lines(range(tallest).map((i) => `let a${i} = ${loadA(i)};`))}
+        ${lines(
+          range(widest).map(
+            (j) =>
+              `{ let b = ${loadB(j)}; ${range(tallest)
+                .map((i) => `sum${i}_${j} = subgroupMatrixMultiplyAccumulate(a${i}, b, sum${i}_${j});`)
+                .join(' ')} }`,
+          ),
+        )}
+      }`;
     return {
       name: 'matrixProduct',
       directives:
@@ -117,43 +124,12 @@ export const matrixProduct = programs(
         var<workgroup> sums: array<f32, ${subgroups * unitRows * unitColumns}>;
         @compute @workgroup_size(${lanes})
         fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-          let row_start = group.y * ${rows}u;
-          var column_tile = group.x;
-          ${sides.choose('column_tile', columns)}
-          let column_start = column_tile * ${columns}u;
-          let depth_first = group.z * params.piece;
-          let depth_end = min(params.k, depth_first + params.piece);
+          ${tileOrigin({ rows, columns }, sides)}
           let subgroup = lane / ${subgroupSize}u;
           let subgroup_row = (subgroup / ${subgroupColumns}u) * ${rows / subgroupRows}u;
           let subgroup_column = (subgroup % ${subgroupColumns}u) * ${columns / subgroupColumns}u;
-          ${a.places}
-          ${b.places}
           ${lines(blocks.map(([i, j]) => `var sum${i}_${j}: ${result};`))}
-          var depth_start = depth_first;
-          ${a.read}
-          ${b.read}
-          while (depth_start < depth_end) {
-            ${a.store}
-            ${b.store}
-            workgroupBarrier();
-            depth_start += ${depth}u;
-            if (depth_start < depth_end) {
-              ${a.read}
-              ${b.read}
-            }
-            for (var inner = 0u; inner < ${depth}u; inner += ${unitDepth}u) {
-              ${lines(range(tallest).map((i) => `let a${i} = ${loadA(i)};`))}
-              ${lines(
-                range(widest).map(
-                  (j) =>
-                    `{ let b = ${loadB(j)}; ${range(tallest)
-                      .map((i) => `sum${i}_${j} = subgroupMatrixMultiplyAccumulate(a${i}, b, sum${i}_${j});`)
-                      .join(' ')} }`,
-                ),
-              )}
-            }
-            workgroupBarrier();
-          }
+          ${walkTiles([a, b], depth, multiply)}
           let first_row = row_start + subgroup_row;
           let first_column = column_start + subgroup_column;
           ${

@@ -1,3 +1,4 @@
+import { lines, range } from '../kernel/unrolled.ts';
 import { operandReader, type OperandLayout, type OperandReader } from './operand.ts';
 
 /**
@@ -11,9 +12,6 @@ export interface Sides {
   readonly bias: boolean;
   readonly residual: boolean;
 }
-
-const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
-const lines = (parts: readonly string[]): string => parts.join('\n');
 
 /** WGSL: the statement of the side that a workgroup works on, one that returns or assigns. */
 export function ofSide(count: number, statement: (side: number) => string): string {

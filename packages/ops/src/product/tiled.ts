@@ -1,11 +1,10 @@
 import { programs } from '@latte-flow/runtime';
 
-import { operandReader, type OperandLayout, type OperandReader } from './operand.ts';
+import { lines, range } from '../kernel/unrolled.ts';
+import type { OperandLayout, OperandReader } from './operand.ts';
 import { sidesReader, sidesWgsl, type SidesWgsl } from './sides.ts';
+import { readerOfA, tileOrigin, walkTiles, type StagedOperand } from './tile-walk.ts';
 import { lanesOf } from './tiling.ts';
-
-const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
-const lines = (parts: readonly string[]): string => parts.join('\n');
 
 interface Operand {
   readonly name: 'a' | 'b';
@@ -22,7 +21,7 @@ interface Operand {
 function staging(
   { name, extent, innerContiguous, origin, reader }: Operand,
   { depth, lanes }: { depth: number; lanes: number },
-) {
+): StagedOperand & { readonly memory: string; readonly stride: number } {
   const vectors = (extent * depth) / 4;
   const perLane = Math.ceil(vectors / lanes);
   const stride = extent / 4 + 1;
@@ -87,11 +86,7 @@ export const tiledProduct = programs(
     const lanes = lanesOf({ rows, columns, depth, perLaneRows, perLaneColumns });
     const across = columns / perLaneColumns;
     const [rowChunks, columnChunks] = [perLaneRows / 4, perLaneColumns / 4];
-    const readerA = operandReader(
-      'a',
-      layoutA,
-      transposeA ? { outer: 'params.k', inner: 'params.m' } : { outer: 'params.m', inner: 'params.k' },
-    );
+    const readerA = readerOfA(layoutA, transposeA);
     const readerB = sidesReader(count, layoutB, transposeB);
     const a = staging(
       { name: 'a', extent: rows, innerContiguous: !transposeA, origin: 'row_start', reader: readerA },
@@ -104,6 +99,12 @@ export const tiledProduct = programs(
     const rowOf = (i: number): string =>
       `row_start + ${Math.floor(i / 4) * (rows / rowChunks) + (i % 4)}u + lane_row * 4u`;
     const columnOf = (j: number): string => `column_start + ${j * (columns / columnChunks)}u + lane_column * 4u`;
+    const multiply = /* wgsl */ `
+      for (var i = 0u; i < ${depth}u; i++) {
+        ${lines(range(rowChunks).map((r) => `let a${r} = tile_a[i * ${a.stride}u + lane_row + ${(r * rows) / rowChunks / 4}u];`))}
+        ${lines(range(columnChunks).map((j) => `let b${j} = tile_b[i * ${b.stride}u + lane_column + ${(j * columns) / columnChunks / 4}u];`))}
+        ${lines(range(perLaneRows).flatMap((i) => range(columnChunks).map((j) => `sum${i}_${j} = fma(vec4f(a${Math.floor(i / 4)}[${i % 4}]), b${j}, sum${i}_${j});`)))}
+      }`;
     return {
       name: 'product',
       inputs: [...readerA.inputs, ...readerB.inputs, ...sides.inputs],
@@ -119,36 +120,11 @@ export const tiledProduct = programs(
         ${writer(vectorC, sides)}
         @compute @workgroup_size(${lanes})
         fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-          let row_start = group.y * ${rows}u;
-          var column_tile = group.x;
-          ${sides.choose('column_tile', columns)}
-          let column_start = column_tile * ${columns}u;
-          let depth_first = group.z * params.piece;
-          let depth_end = min(params.k, depth_first + params.piece);
+          ${tileOrigin({ rows, columns }, sides)}
           let lane_row = lane / ${across}u;
           let lane_column = lane % ${across}u;
-          ${a.places}
-          ${b.places}
           ${lines(range(perLaneRows).flatMap((i) => range(columnChunks).map((j) => `var sum${i}_${j} = vec4f();`)))}
-          var depth_start = depth_first;
-          ${a.read}
-          ${b.read}
-          while (depth_start < depth_end) {
-            ${a.store}
-            ${b.store}
-            workgroupBarrier();
-            depth_start += ${depth}u;
-            if (depth_start < depth_end) {
-              ${a.read}
-              ${b.read}
-            }
-            for (var i = 0u; i < ${depth}u; i++) {
-              ${lines(range(rowChunks).map((r) => `let a${r} = tile_a[i * ${a.stride}u + lane_row + ${(r * rows) / rowChunks / 4}u];`))}
-              ${lines(range(columnChunks).map((j) => `let b${j} = tile_b[i * ${b.stride}u + lane_column + ${(j * columns) / columnChunks / 4}u];`))}
-              ${lines(range(perLaneRows).flatMap((i) => range(columnChunks).map((j) => `sum${i}_${j} = fma(vec4f(a${Math.floor(i / 4)}[${i % 4}]), b${j}, sum${i}_${j});`)))}
-            }
-            workgroupBarrier();
-          }
+          ${walkTiles([a, b], depth, multiply)}
           ${lines(range(perLaneRows).flatMap((i) => range(columnChunks).map((j) => `write_c(group.z, ${rowOf(i)}, ${columnOf(j)}, sum${i}_${j});`)))}
         }`,
     };

@@ -1,5 +1,6 @@
 import { packedReader, type PackedFormat } from '@latte-flow/runtime';
 
+import { range } from '../kernel/unrolled.ts';
 import type { OperandLayout } from './operand.ts';
 import { ofSide } from './sides.ts';
 
@@ -32,8 +33,6 @@ const blocks: Readonly<Record<PackedFormat, Block>> = {
     quad: (i) => `block[${i >> 1}] >> ${16 * (i & 1)}u, scale`,
   },
 };
-
-const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 /** `count` weights of one layout, of which the program's `side` says the one at hand. */
 export function weightRows(count: number, layout: OperandLayout): WeightRows {
