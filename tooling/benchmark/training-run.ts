@@ -1,14 +1,17 @@
 import { openBatchPool } from '../../apps/cli/src/train/batch-pool.ts';
+import { autoencoderModel } from '../../apps/cli/src/train/autoencoder-model.ts';
 import { captioningModel } from '../../apps/cli/src/train/captioning-model.ts';
 import { flowModel } from '../../apps/cli/src/train/flow-model.ts';
 import type { LearnedModel } from '../../apps/cli/src/train/learned-model.ts';
 import { lossScale } from '../../apps/cli/src/train/loss-scale.ts';
 import { readTrainingConfig, type TrainingConfig } from '../../apps/cli/src/train/training-config.ts';
-import { withPrecision } from '../../packages/ops/src/index.ts';
-import { Trainer } from '../../packages/trainer/src/index.ts';
+import { withPrecision } from '@latte-flow/ops';
+import { Trainer } from '@latte-flow/trainer';
 
 /** Batches that are drawn before the run and used again and again: drawing is not what is measured. */
 const BATCHES = 16;
+
+const models = { flow: flowModel, captioning: captioningModel, autoencoder: autoencoderModel } as const;
 
 export interface TrainingRun {
   readonly config: TrainingConfig;
@@ -36,8 +39,7 @@ export async function openTrainingRun(
     batchSize: batchSize ?? read.batchSize,
     dtype: dtype === 'float16' ? 'float16' : dtype === undefined ? read.dtype : 'float32',
   };
-  const open = config.task === 'flow' ? flowModel : captioningModel;
-  const model = (await open(config)) as LearnedModel<unknown>;
+  const model = (await models[config.task](config)) as LearnedModel<unknown>;
   await using pool = await openBatchPool(config);
   const batches = await Promise.all(Array.from({ length: BATCHES }, (_, i) => pool.take(i)));
   const trainer = new Trainer<unknown>({

@@ -33,7 +33,7 @@ interface TrainingStep {
 }
 
 /** Gradients and AdamW, which is the trainer's. */
-function ourStep(loss: () => Scalar, variables: readonly Variable[]): TrainingStep {
+export function ourStep(loss: () => Scalar, variables: readonly Variable[]): TrainingStep {
   const [block] = layOutBlocks(new Map(variables.map((weights) => [weights.name, weights])), () => 'layers');
   const optimizer = new AdamW([block!]);
   const step = (): void =>
@@ -53,7 +53,7 @@ function stockStep(loss: () => Scalar, variables: readonly Variable[]): Training
   };
 }
 
-function trainable({ ...weights }: PlainLayer): PlainLayer {
+export function trainable({ ...weights }: PlainLayer): PlainLayer {
   const entries = Object.entries<Tensor>(weights).map(([name, value]) => [name, variable(value)]);
   return Object.fromEntries(entries) as PlainLayer;
 }
