@@ -1,13 +1,15 @@
 /**
- * What a training step costs the host: dispatches, submissions, uploads and TensorFlow.js' kernels a step, and the time of
- * its JavaScript. The counts are the same on every WebGPU device.
+ * What a training step costs the host: its calls of WebGPU and the time they take, and the time of its JavaScript. The counts are
+ * the same on every WebGPU device.
  *
- * node --conditions=@latte-flow/source tooling/benchmark/train-step.ts CONFIG [--batch-size N] [--steps N] [--skip N] [--dtype D]
+ * node --conditions=@latte-flow/source tooling/benchmark/train-step.ts CONFIG [--batch-size N] [--steps N] [--skip N] [--dtype D] \
+ *   [--submit-every DISPATCHES]
  */
 import { bootBackend } from '@latte-flow/runtime';
-import { engine } from '@tensorflow/tfjs-core';
+import { env } from '@tensorflow/tfjs-core';
 import { parseArgs } from 'node:util';
 
+import { DeviceCalls } from './device-calls.ts';
 import { openTrainingRun } from './training-run.ts';
 
 const { positionals, values } = parseArgs({
@@ -17,6 +19,7 @@ const { positionals, values } = parseArgs({
     steps: { type: 'string', default: '16' },
     skip: { type: 'string', default: '16' },
     dtype: { type: 'string' },
+    'submit-every': { type: 'string' },
   },
 });
 const [file] = positionals;
@@ -24,25 +27,12 @@ if (file === undefined) throw new Error('name a training config');
 const [steps, skip] = [Number(values.steps), Number(values.skip)];
 const batchSize = values['batch-size'] === undefined ? undefined : Number(values['batch-size']);
 const { description } = await bootBackend({ device: 'webgpu' });
-
-const counts = { dispatches: 0, submissions: 0, uploads: 0, copies: 0, kernels: 0 };
-const phases = { upload: 0, loss: 0 };
-
-type Methods = Record<string, (...args: unknown[]) => unknown>;
-
-function count(owner: object, method: string, name: keyof typeof counts): void {
-  const methods = owner as Methods;
-  const original = methods[method]!;
-  methods[method] = function (this: unknown, ...args: unknown[]) {
-    counts[name]++;
-    return original.apply(this, args);
-  };
+if (values['submit-every'] !== undefined) {
+  env().set('WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE', Number(values['submit-every']));
 }
-count(GPUComputePassEncoder.prototype, 'dispatchWorkgroups', 'dispatches');
-count(GPUQueue.prototype, 'submit', 'submissions');
-count(GPUQueue.prototype, 'writeBuffer', 'uploads');
-count(GPUCommandEncoder.prototype, 'copyBufferToBuffer', 'copies');
-count(engine(), 'runKernelFunc', 'kernels');
+
+const calls = new DeviceCalls();
+const phases = { upload: 0, loss: 0 };
 
 const { config, trainer } = await openTrainingRun(file, {
   batchSize,
@@ -57,7 +47,7 @@ const { config, trainer } = await openTrainingRun(file, {
   },
 });
 await trainer.run({ steps: skip, logEvery: skip });
-Object.assign(counts, { dispatches: 0, submissions: 0, uploads: 0, copies: 0, kernels: 0 });
+calls.reset();
 Object.assign(phases, { upload: 0, loss: 0 });
 const [began, cpu] = [performance.now(), process.cpuUsage()];
 await trainer.run({ steps, logEvery: steps });
@@ -72,7 +62,8 @@ const result = {
   images,
   dtype,
   steps,
-  ...perStep({ ...counts, ...total }),
+  ...perStep(total),
+  calls: calls.perStep(steps),
   hostMilliseconds,
 };
 process.stdout.write(`${JSON.stringify(result)}\n`);

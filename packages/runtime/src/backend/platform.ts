@@ -25,10 +25,3 @@ export function describeAdapter(adapter: GPUAdapter): string {
 export function isSoftwareAdapter(adapter: GPUAdapter): boolean {
   return adapter.info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|softpipe/i.test(describeAdapter(adapter));
 }
-
-/**
- * TensorFlow.js cuts a product's inner axis into parallel pieces only where the output has fewer 32 x 32 tiles than this.
- * A weight's gradient has few tiles and an inner axis of every token of the batch: with TensorFlow.js' own choice an H100
- * takes 3.6 ms for [384, 32768] x [32768, 192], with this one 1.35 ms.
- */
-export const SPLIT_PRODUCT_TILES = 256;

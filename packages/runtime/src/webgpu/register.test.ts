@@ -1,4 +1,15 @@
-import { engine, env, matMul, ones, registerBackend, setBackend, tensor1d } from '@tensorflow/tfjs-core';
+import {
+  engine,
+  env,
+  fused,
+  matMul,
+  ones,
+  randomUniform,
+  registerBackend,
+  setBackend,
+  tensor1d,
+  type Tensor2D,
+} from '@tensorflow/tfjs-core';
 import { beforeAll, expect } from 'vitest';
 
 import { webgpuMissing, webgpuTest } from '../../../../tooling/test/webgpu.ts';
@@ -19,6 +30,25 @@ webgpuTest('the device has every feature and limit of its adapter that kernels c
   }
   for (const name of ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxComputeWorkgroupStorageSize'] as const) {
     expect(limits[name], name).toBe(adapter.limits[name]);
+  }
+});
+
+webgpuTest("TensorFlow.js' own products of a long inner axis are right, however their operands lie", async () => {
+  const [m, n, k] = [8, 32, 4096]; // few tiles: what it cuts into pieces
+  for (const [transposeA, transposeB] of [[false, true], [true, true], [false, false]] as const) {
+    const a = randomUniform(transposeA ? [k, m] : [m, k], -1, 1, 'float32', 3) as Tensor2D;
+    const b = randomUniform(transposeB ? [n, k] : [k, n], -1, 1, 'float32', 4) as Tensor2D;
+    const [x, y, z] = [await a.data(), await b.data(), matMul(a, b, transposeA, transposeB)];
+    const fromFused = fused.matMul({ a, b, transposeA, transposeB, activation: 'linear' });
+    for (const product of [z, fromFused]) {
+      (await product.data()).forEach((value, at) => {
+        const [row, column] = [Math.floor(at / n), at % n];
+        let expected = 0;
+        for (let i = 0; i < k; i++) expected += x[transposeA ? i * m + row : row * k + i]! * y[transposeB ? column * k + i : i * n + column]!; // prettier-ignore
+        expect(Math.abs(value - expected)).toBeLessThan(1e-3);
+      });
+    }
+    for (const tensor of [a, b, z, fromFused]) tensor.dispose();
   }
 });
 

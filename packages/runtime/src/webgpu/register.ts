@@ -6,6 +6,7 @@ import { watchForErrors } from './device-errors.ts';
 import { isLost, watchReads } from './device-loss.ts';
 import { uploadDirectly } from './direct-upload.ts';
 import { readWrittenAnew } from './in-place.ts';
+import { correctTransposedProducts } from './transposed-product.ts';
 
 /** Features that kernels have variants for, and those that TensorFlow.js asks for itself. */
 const FEATURES = [
@@ -69,6 +70,7 @@ let isRegistered = false;
  * started before is kept, with what its device can do, because tensors may live on it.
  */
 export function registerWebGPU(Backend: BackendConstructor): void {
+  correctTransposedProducts();
   const inUse = engine().registry['webgpu'] as unknown as WebGPUBackend | undefined;
   if (inUse !== undefined && !isLost(inUse.device)) return prepare(inUse);
   if (isRegistered && inUse === undefined) return;
