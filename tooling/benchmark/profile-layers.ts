@@ -19,6 +19,7 @@ import { drawHalfLayers, drawLayers } from '../../apps/cli/src/bench/layer-weigh
 import { TensorDraw } from '../../apps/cli/src/bench/philox-tensors.ts';
 import { runLayers } from '../../apps/cli/src/bench/plain-layer.ts';
 import { shapes, type ShapeName } from '../../apps/cli/src/bench/shapes.ts';
+import { halfPrecisionScale } from '../../apps/cli/src/train/loss-scale.ts';
 import { DispatchTimes, printDispatches, summarise } from './dispatch-times.ts';
 
 const { values } = parseArgs({
@@ -43,9 +44,10 @@ async function open(name: string): Promise<{ step: CapturedStep; inputs: Tensor[
   const x = draw.normal([batch, tokens, width]);
   if (what === 'train') {
     const target = draw.normal(x.shape);
+    const scale = precision === 'float16' ? halfPrecisionScale(x.size) : 1;
     const layers = drawLayers(shape).layers.map(trainable);
     const variables = layers.flatMap(({ ...weights }) => Object.values(weights) as Variable[]);
-    const training = ourStep(() => meanSquaredError(runLayers(x, layers, heads), target) as Scalar, variables);
+    const training = ourStep(() => meanSquaredError(runLayers(x, layers, heads), target) as Scalar, variables, scale);
     return { step: captureStep(() => (withPrecision(precision, () => training.step()), []), []), inputs: [] };
   }
   const { layers } = precision === 'float16' ? await drawHalfLayers(shape) : drawLayers(shape);

@@ -3,6 +3,8 @@ import { AdamW, layOutBlocks } from '@latte-flow/trainer';
 import {
   dispose,
   mean,
+  mul,
+  scalar,
   square,
   sub,
   tidy,
@@ -14,6 +16,7 @@ import {
   type Variable,
 } from '@tensorflow/tfjs-core';
 
+import { halfPrecisionScale } from '../train/loss-scale.ts';
 import type { PlainLayer } from './layer-weights.ts';
 import { measure, valuesOf, type MeasureOptions } from './measure.ts';
 import { TensorDraw } from './philox-tensors.ts';
@@ -32,14 +35,18 @@ interface TrainingStep {
   dispose(): void;
 }
 
-/** Gradients and AdamW, which is the trainer's. */
-export function ourStep(loss: () => Scalar, variables: readonly Variable[]): TrainingStep {
+/** A loss times `scale`, which its gradients are to be divided by. */
+const scaled = (loss: () => Scalar, scale: number) => () => (scale === 1 ? loss() : (mul(loss(), scale) as Scalar));
+
+/** Gradients and AdamW, as the trainer does it: of the loss times `scale`. */
+export function ourStep(loss: () => Scalar, variables: readonly Variable[], scale = 1): TrainingStep {
   const [block] = layOutBlocks(new Map(variables.map((weights) => [weights.name, weights])), () => 'layers');
   const optimizer = new AdamW([block!]);
   const step = (): void =>
     tidy(() => {
-      const { grads } = variableGrads(loss, [...variables]);
-      optimizer.update(new Map([[block!, block!.gradients(grads)!]]), { learningRate: LEARNING_RATE });
+      const { grads } = variableGrads(scaled(loss, scale), [...variables]);
+      const factor = scalar(1 / scale);
+      optimizer.update(new Map([[block!, block!.gradients(grads)!]]), { learningRate: LEARNING_RATE, factor });
     });
   return { step, dispose: () => optimizer.dispose() };
 }
@@ -74,9 +81,10 @@ export async function* benchTraining(
         one === STOCK
           ? mean(square(sub(runStockLayers(x, layers, heads), target)))
           : meanSquaredError(runLayers(x, layers, heads), target);
-      const training = one === STOCK ? stockStep(loss, variables) : ourStep(loss, variables);
+      const scale = one.precision === 'float16' ? halfPrecisionScale(x.size) : 1;
+      const training = one === STOCK ? stockStep(loss, variables) : ourStep(loss, variables, scale);
       try {
-        const gradients = await gradientsOf(one, loss, variables);
+        const gradients = await gradientsOf(one, { loss, scale, variables });
         expected ??= gradients;
         const error = one === STOCK ? null : scaledError(gradients, expected);
         const labels = { name: 'layers', shape, pass: 'training step', error, error_against: STOCK.engine } as const;
@@ -93,9 +101,12 @@ export async function* benchTraining(
   }
 }
 
-function gradientsOf(one: Contender, loss: () => Scalar, variables: Variable[]): Promise<Float32Array[]> {
+function gradientsOf(
+  one: Contender,
+  { loss, scale, variables }: { loss: () => Scalar; scale: number; variables: Variable[] },
+): Promise<Float32Array[]> {
   return valuesOf(one, () => {
-    const { grads } = variableGrads(loss, variables);
-    return variables.map((weights) => grads[weights.name]!);
+    const { grads } = variableGrads(scaled(loss, scale), variables);
+    return variables.map((weights) => mul(grads[weights.name]!, 1 / scale));
   });
 }

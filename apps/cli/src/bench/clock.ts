@@ -47,8 +47,9 @@ export class DeviceWait implements Wait {
 }
 
 /**
- * Times work that leaves no tensors: twice to warm up (pipelines compile at the first), once to learn how often it fits
- * into a round, then `rounds` rounds of repetitions with one wait at the end. Nothing is subtracted.
+ * Times work that leaves no tensors. It warms up for as long as all rounds should take (pipelines compile, and a device that was
+ * idle takes its time to reach its clock rate), learns how often the work fits into a round, then makes `rounds` rounds of
+ * repetitions with one wait at the end. Nothing is subtracted.
  */
 export async function clock(
   work: () => void | Promise<void>,
@@ -65,7 +66,9 @@ export async function clock(
     return (performance.now() - start) / repetitions;
   };
   await round(1);
-  await round(1);
+  const began = performance.now();
+  do await round(1);
+  while (performance.now() - began < rounds * ROUND_MS);
   const once = await round(1);
   const repetitions = Math.min(MAX_REPETITIONS, Math.max(1, Math.ceil(ROUND_MS / once)));
   const times: number[] = [];

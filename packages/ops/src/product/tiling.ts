@@ -1,3 +1,5 @@
+import { largestTensorBytes } from '@latte-flow/runtime';
+
 import type { MatrixUnit } from './matrix-unit.ts';
 
 /** Sizes of a product [M, K] x [K, N]. */
@@ -137,13 +139,17 @@ function estimatedCycles({ m, n, k }: ProductSize, tiling: Tiling | MatrixTiling
 
 const MOST_PIECES = 64;
 
+/** Whether the pieces' results, which lie one after another in one buffer, are added up in vectors of 4 and fit the device. */
+export function canBeCut({ m, n }: Pick<ProductSize, 'm' | 'n'>, pieces: number): boolean {
+  return pieces === 1 || ((m * n) % 4 === 0 && 4 * pieces * m * n <= largestTensorBytes());
+}
+
 /** The tiling and pieces for a product on a device, by its size alone: with matrix units where `unit` is given. */
 export function chooseCut(size: ProductSize, device: GPUDevice, unit?: MatrixUnit): ProductCut {
   let best: { readonly cut: ProductCut; readonly cycles: number } | undefined;
   for (const tiling of usableTilings(device, unit)) {
-    const canCut = size.m % 4 === 0 || size.n % 4 === 0;
-    const most = canCut ? Math.min(MOST_PIECES, Math.floor(size.k / (4 * tiling.depth))) : 1;
-    for (let pieces = 1; pieces <= Math.max(1, most); pieces++) {
+    const most = Math.min(MOST_PIECES, Math.floor(size.k / (4 * tiling.depth)));
+    for (let pieces = 1; pieces === 1 || (pieces <= most && canBeCut(size, pieces)); pieces++) {
       const cycles = estimatedCycles(size, tiling, pieces);
       if (best === undefined || cycles < best.cycles) best = { cut: { ...tiling, pieces }, cycles };
     }

@@ -2,7 +2,7 @@ import { refuseArgument } from '@latte-flow/core';
 import { adapterInfoOf, isPacked, type PackedFormat, type Weight } from '@latte-flow/runtime';
 
 import type { MatrixUnit } from './matrix-unit.ts';
-import { usableTilings, type MatrixTiling, type ProductCut, type ProductSize, type Tiling } from './tiling.ts';
+import { canBeCut, usableTilings, type MatrixTiling, type ProductCut, type ProductSize, type Tiling } from './tiling.ts';
 
 /** A product whose best cut depends on the device: all that its kernel is made by but what it adds to its sums. */
 export interface TunableProduct extends ProductSize {
@@ -66,8 +66,7 @@ export function tunedCut(product: TunableProduct, device: GPUDevice, unit?: Matr
     ofDevice.set(key, entry && tiling && { ...tiling, pieces: entry.pieces });
   }
   const cut = ofDevice.get(key);
-  // Pieces are added up in vectors of 4.
-  return cut !== undefined && cut.pieces > 1 && (product.m * product.n) % 4 !== 0 ? { ...cut, pieces: 1 } : cut;
+  return cut === undefined || canBeCut(product, cut.pieces) ? cut : { ...cut, pieces: 1 };
 }
 
 export function keepTuning(adapter: string, productClass: string, entry: TuningEntry): void {

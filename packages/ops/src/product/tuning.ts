@@ -5,7 +5,7 @@ import { dispose, fill, reshape, slice, tensor2d, tidy, type Tensor, type Tensor
 import { kernelFeatures } from '../kernel/selection.ts';
 import { MAX_FEW_ROWS } from './few-rows.ts';
 import { matrixUnit } from './matrix-unit.ts';
-import { chooseCut, usableTilings, type ProductCut } from './tiling.ts';
+import { canBeCut, chooseCut, usableTilings, type ProductCut } from './tiling.ts';
 import { adapterName, classOf, keepTuning, tilingName, type TunableProduct } from './tuning-table.ts';
 import { runCut, usesMatrixUnit } from './webgpu.ts';
 
@@ -27,10 +27,14 @@ export interface TunedProduct {
 
 /** Into how many pieces the inner axis is tried to be cut. */
 const PIECES = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64];
+/** What pieces write, as a multiple of what the product reads: beyond, adding them up takes longer than the product. */
+const MOST_MOVED = 4;
 /** A round takes at least this long, so that its one wait does not count. */
 const ROUND_MS = 10;
 const MAX_REPETITIONS = 200;
 const ROUNDS = 3;
+/** A device that was idle takes this long to reach its clock rate. */
+const AWAKE_MS = 150;
 /** How much faster than the untuned choice another has to be. */
 const MARGIN = 0.97;
 
@@ -78,9 +82,10 @@ export async function tuneProducts(
   return tuned;
 }
 
-/** Numbers of pieces that are at least two depths long. */
+/** Numbers of pieces that are at least two depths long, whose results are worth writing. */
 function piecesOf({ m, n, k }: TunableProduct, depth: number): number[] {
-  return (m * n) % 4 === 0 ? PIECES.filter((pieces) => pieces === 1 || k / pieces >= 2 * depth) : [1];
+  const worthIt = (pieces: number): boolean => k / pieces >= 2 * depth && pieces * m * n <= MOST_MOVED * (m * k + n * k);
+  return PIECES.filter((pieces) => pieces === 1 || (worthIt(pieces) && canBeCut({ m, n }, pieces)));
 }
 
 async function fastest(
@@ -93,12 +98,13 @@ async function fastest(
   const timeOf = (cut: ProductCut): Promise<number> =>
     clock(() => runCut(a, [b], { task: product, sizes: { m, ns: [n], k }, cut })[0]!, signal);
   try {
+    for (const began = performance.now(); performance.now() - began < AWAKE_MS; ) await timeOf(untuned);
     let best = { cut: untuned, ms: Infinity };
     for (const cut of cuts) {
       const ms = await timeOf(cut);
       if (ms < best.ms) best = { cut, ms };
     }
-    // Once more side by side: the first to be measured met a device that was not awake yet.
+    // Once more side by side.
     const untunedMs = await timeOf(untuned);
     const ms = Math.min(best.ms, await timeOf(best.cut));
     const { cut } = ms < MARGIN * untunedMs ? best : { cut: untuned };

@@ -1,6 +1,7 @@
 import { getBackend } from '@tensorflow/tfjs-core';
 
 import { webgpuBackend } from '../webgpu/backend.ts';
+import { largestTensor } from '../webgpu/buffer-limits.ts';
 
 /** WebAssembly's memory, in all. */
 const WASM_BYTES = 2 ** 32;
@@ -11,6 +12,5 @@ const HOST_BYTES = 2 ** 33;
 export function largestTensorBytes(): number {
   const webgpu = webgpuBackend();
   if (webgpu === undefined) return getBackend() === 'wasm' ? WASM_BYTES : HOST_BYTES;
-  const { maxStorageBufferBindingSize, maxBufferSize } = webgpu.device.limits;
-  return Math.min(maxStorageBufferBindingSize, maxBufferSize);
+  return largestTensor(webgpu.device);
 }
