@@ -13,6 +13,8 @@ export { isPacked, packedParts } from './packed/packed-weight.ts';
 export type { PackedFormat, PackedValues, PackedWeight, Weight } from './packed/packed-weight.ts';
 export { webgpuDevice } from './webgpu/backend.ts';
 export { captureStep } from './webgpu/capture.ts';
+export type { CaptureOptions } from './webgpu/capture.ts';
+export { CaptureMemory } from './webgpu/capture-memory.ts';
 export type { CapturedStep, TensorStep } from './webgpu/captured-step.ts';
 export { programs } from './webgpu/program.ts';
 export type { Program } from './webgpu/program.ts';

@@ -1,5 +1,8 @@
 import type { BufferPool } from './backend.ts';
 import { requireBuffer } from './buffer-limits.ts';
+import type { CaptureMemory } from './capture-memory.ts';
+
+const keyOf = ({ size, usage }: { size: number; usage: GPUBufferUsageFlags }): string => `${size}/${usage}`;
 
 /**
  * The buffers of one captured step. What the step is done with goes to its next op at once: commands run in their order,
@@ -9,21 +12,25 @@ import { requireBuffer } from './buffer-limits.ts';
 export class CapturePool implements BufferPool {
   readonly #device: GPUDevice;
   readonly #outer: BufferPool;
-  readonly #all = new Set<GPUBuffer>();
+  readonly #memory: CaptureMemory;
   readonly #constants = new Set<GPUBuffer>();
   readonly #free = new Map<string, GPUBuffer[]>();
   /** Buffers from before the capture that the step let go: its commands may use them, so they go back with the step. */
   readonly #borrowed: GPUBuffer[] = [];
   #isConstant = false;
   #bytes = 0;
+  #disposed = false;
 
-  constructor(device: GPUDevice, outer: BufferPool) {
+  /** @throws LatteFlowError as `CaptureMemory.lend` */
+  constructor(device: GPUDevice, outer: BufferPool, memory: CaptureMemory) {
     this.#device = device;
     this.#outer = outer;
+    this.#memory = memory;
+    for (const buffer of memory.lend(device, outer)) this.#setFree(buffer);
   }
 
   acquireBuffer(size: number, usage: GPUBufferUsageFlags): GPUBuffer {
-    const free = this.#isConstant ? undefined : this.#free.get(`${size}/${usage}`)?.pop();
+    const free = this.#isConstant ? undefined : this.#free.get(keyOf({ size, usage }))?.pop();
     return free ?? this.#make(size, usage);
   }
 
@@ -40,34 +47,39 @@ export class CapturePool implements BufferPool {
   #make(size: number, usage: GPUBufferUsageFlags): GPUBuffer {
     requireBuffer(this.#device, size, usage);
     const buffer = this.#device.createBuffer({ size, usage });
-    this.#all.add(buffer);
-    if (this.#isConstant) this.#constants.add(buffer);
-    this.#count(size);
+    this.#bytes += size;
+    if (this.#isConstant) {
+      this.#constants.add(buffer);
+      this.#outer.numBytesUsed += size;
+      this.#outer.numBytesAllocated += size;
+    } else {
+      this.#memory.keep(buffer);
+    }
     return buffer;
   }
 
-  #count(bytes: number): void {
-    this.#bytes += bytes;
-    this.#outer.numBytesUsed += bytes;
-    this.#outer.numBytesAllocated += bytes;
+  #setFree(buffer: GPUBuffer): void {
+    const free = this.#free.get(keyOf(buffer));
+    if (free === undefined) this.#free.set(keyOf(buffer), [buffer]);
+    else free.push(buffer);
   }
 
   releaseBuffer(buffer: GPUBuffer): void {
     if (this.#constants.has(buffer)) return;
-    if (!this.#all.has(buffer)) {
-      this.#borrowed.push(buffer);
-      return;
-    }
-    const key = `${buffer.size}/${buffer.usage}`;
-    const free = this.#free.get(key);
-    if (free === undefined) this.#free.set(key, [buffer]);
-    else free.push(buffer);
+    if (this.#memory.has(buffer)) this.#setFree(buffer);
+    else this.#borrowed.push(buffer);
   }
 
   owns(buffer: GPUBuffer): boolean {
-    return this.#all.has(buffer);
+    return this.#constants.has(buffer) || this.#memory.has(buffer);
   }
 
+  /** Whether commands of one step would overwrite what the other holds. */
+  sharesMemoryWith(other: CapturePool): boolean {
+    return this.#memory === other.#memory;
+  }
+
+  /** That the step made: with a shared memory less than it uses. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -81,10 +93,16 @@ export class CapturePool implements BufferPool {
   }
 
   dispose(): void {
-    for (const buffer of this.#all) buffer.destroy();
+    if (this.#disposed) return;
+    this.#disposed = true;
+    for (const buffer of this.#constants) {
+      buffer.destroy();
+      this.#outer.numBytesUsed -= buffer.size;
+      this.#outer.numBytesAllocated -= buffer.size;
+    }
     for (const buffer of this.#borrowed) this.#outer.releaseBuffer(buffer);
-    this.#all.clear();
+    this.#constants.clear();
     this.#borrowed.length = 0;
-    this.#count(-this.#bytes);
+    this.#memory.giveBack();
   }
 }

@@ -21,6 +21,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { webgpuMissing, webgpuTest } from '../../../../tooling/test/webgpu.ts';
 import { bootBackend } from '../node.ts';
 import { captureStep } from './capture.ts';
+import { CaptureMemory } from './capture-memory.ts';
 import type { CapturedStep, TensorStep } from './captured-step.ts';
 import type { Program } from './program.ts';
 import { runProgram, spread } from './run-program.ts';
@@ -332,6 +333,39 @@ describe('on WebGPU', () => {
     first!.dispose();
     expect(await valuesOf(second!.run(x))).toEqual([[0, 3]]);
     second!.dispose();
+    x.dispose();
+    expect(inUse()).toEqual(before);
+  });
+
+  webgpuTest('steps that share memory hold as much as the largest, whichever runs', async () => {
+    const x = drawn(1, [64, 64]);
+    const deep =
+      (depth: number): TensorStep =>
+      (input) => {
+        let y = mul(input!, scalar(1 / 2));
+        for (let i = 0; i < depth; i++) y = tidy(() => squareOf(add(y, input!), 0.5));
+        return [y];
+      };
+    const expected = [await valuesOf(plainly(deep(3), [x])), await valuesOf(plainly(deep(5), [x]))];
+    const constants = 16 * 2; // a scalar each
+    const alone = captureStep(deep(5), [x]);
+    const { bytes } = alone;
+    alone.dispose();
+
+    const level = inUse().numBytesInGPU;
+    const shared = new CaptureMemory();
+    const [first, second] = [captureStep(deep(3), [x], { memory: shared }), captureStep(deep(5), [x], { memory: shared })];
+    expect(inUse().numBytesInGPU - level).toBeLessThanOrEqual(bytes + constants);
+    // Results are copied out, so that they outlive the next run; without a submission in between.
+    const results = [first, second, first, second].map((step) => step.run(x));
+    for (const [i, result] of results.entries()) expect(await valuesOf(result)).toEqual(expected[i % 2]);
+    expect(() => captureStep((input) => first.run(input!), [x], { memory: shared })).toThrow('memory of its own');
+    first.dispose();
+    shared.dispose();
+    shared.dispose();
+    expect(() => captureStep(deep(1), [x], { memory: shared })).toThrow('capture memory in use');
+    expect(await valuesOf(second.run(x))).toEqual(expected[1]);
+    second.dispose();
     x.dispose();
     expect(inUse()).toEqual(before);
   });

@@ -2,6 +2,7 @@ import { LatteFlowError, refuseArgument } from '@latte-flow/core';
 import { clone, engine, keep, memory, tidy, type Tensor } from '@tensorflow/tfjs-core';
 
 import { webgpuBackend, type WebGPUBackend } from './backend.ts';
+import { CaptureMemory } from './capture-memory.ts';
 import { CapturePool } from './capture-pool.ts';
 import type { CapturedStep, Signature, TensorStep } from './captured-step.ts';
 import { requireDevice } from './device-loss.ts';
@@ -55,6 +56,18 @@ function detach(webgpu: WebGPUBackend, pool: CapturePool, { made }: RecordedTens
   }
 }
 
+export interface CaptureOptions {
+  /** Where the intermediate tensors lie; steps that share it run one after another. Default: the step's own. */
+  readonly memory?: CaptureMemory;
+}
+
+/** The pool of a step, in memory that is shared or goes with it. */
+function openPool({ device, bufferManager }: WebGPUBackend, memory: CaptureMemory | undefined): CapturePool {
+  if (memory !== undefined) return new CapturePool(device, bufferManager, memory);
+  using own = new CaptureMemory();
+  return new CapturePool(device, bufferManager, own);
+}
+
 /**
  * Records the commands of a step once (pipelines, bindings, sizes), so that each run encodes them without any op's
  * JavaScript, as CUDA graphs do. Numbers that the step computes on the host are those of the recording in every run:
@@ -64,15 +77,15 @@ function detach(webgpu: WebGPUBackend, pool: CapturePool, { made }: RecordedTens
  * @param examples tensors of the shapes and dtypes of the inputs; borrowed, their values don't matter
  * @returns owned by the caller; holds the step's intermediate tensors on the device
  * @throws LatteFlowError `invalid-argument` if the step reads a tensor, leaves some behind or captures one itself;
- * `device-limit`, `device-lost`; what the step throws
+ * `device-limit`, `device-lost`; what the step throws; as `CaptureMemory.lend`
  */
-export function captureStep(step: TensorStep, examples: readonly Tensor[]): CapturedStep {
+export function captureStep(step: TensorStep, examples: readonly Tensor[], { memory }: CaptureOptions = {}): CapturedStep {
   const signatures = examples.map(signatureOf);
   const webgpu = webgpuBackend();
   if (webgpu === undefined) return new PlainStep(step, signatures);
   requireDevice('captureStep', webgpu.device);
   requireOutermost(webgpu);
-  const pool = new CapturePool(webgpu.device, webgpu.bufferManager);
+  const pool = openPool(webgpu, memory);
   const recorder = new CommandRecorder();
   const tensors: RecordedTensors = { borrowed: new Map(), made: new Set() };
   const inputs: Tensor[] = [];

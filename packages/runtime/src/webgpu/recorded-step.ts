@@ -1,8 +1,9 @@
+import { refuseArgument } from '@latte-flow/core';
 import { engine, type KernelBackend, type Tensor, type TensorInfo } from '@tensorflow/tfjs-core';
 
 import { requireAlive } from '../ownership/tensor-owner.ts';
 import { submitPending, type TensorData, type WebGPUBackend } from './backend.ts';
-import type { CapturePool } from './capture-pool.ts';
+import { CapturePool } from './capture-pool.ts';
 import { gone, requireInputs, type CapturedStep } from './captured-step.ts';
 import { requireDevice } from './device-loss.ts';
 import { encodeCopy, type CommandRecorder } from './recorder.ts';
@@ -44,6 +45,7 @@ export class RecordedStep implements CapturedStep {
     requireInputs(inputs, places);
     requireDevice('CapturedStep.run', this.#webgpu.device);
     this.#requireBorrowed();
+    this.#requireOwnMemory();
     for (const [i, input] of inputs.entries()) {
       const source = asDeclared(this.#webgpu, input);
       this.#copy(source, places[i]!);
@@ -59,6 +61,18 @@ export class RecordedStep implements CapturedStep {
       if (refCount > 0 && resource === buffer) continue;
       throw gone('CapturedStep.run', 'every tensor that the step closes over');
     }
+  }
+
+  /** A capture that runs this step must not lay its tensors where this one's lie. */
+  #requireOwnMemory(): void {
+    const { bufferManager } = this.#webgpu;
+    if (!(bufferManager instanceof CapturePool) || !bufferManager.sharesMemoryWith(this.#capture.pool)) return;
+    refuseArgument({
+      where: 'CapturedStep.run',
+      expected: 'a step within another to have memory of its own',
+      got: 'the memory of the other',
+      remedy: 'Capture them with different memories.',
+    });
   }
 
   #result(output: Tensor): Tensor {
