@@ -6,6 +6,7 @@ export type { WasmPaths } from './backend/load-backend.ts';
 export { requireAlive, TensorOwner } from './ownership/tensor-owner.ts';
 export { ParameterStore } from './ownership/parameter-store.ts';
 export type { ParameterScope, ParameterValues } from './ownership/parameter-store.ts';
+export { variableGradients } from './ownership/variable-gradients.ts';
 export { dequantise } from './packed/dequantise.ts';
 export { packedReader } from './packed/packed-reader.ts';
 export type { PackedReader } from './packed/packed-reader.ts';

@@ -30,6 +30,14 @@ export interface TrainerOptions<Batch> {
    * of half precision where products are made in it. A power of two changes nothing else. Default 1.
    */
   readonly lossScale?: number;
+  /**
+   * On WebGPU, records the gradients of a batch once and replays them for all batches that differ from it in the values of their
+   * tensors alone, so that a step costs no op's JavaScript. For losses that compute on the device: batches are then plain
+   * objects of tensors, numbers, strings and booleans, and the loss is a function of the batch alone. Numbers that it makes on the
+   * host of anything else, `index` included, stay those of the recording. Intermediate tensors of the largest batch stay on the
+   * device while `run` runs. Default false.
+   */
+  readonly captured?: boolean;
   /** Batches whose mean gradient makes one step. Default 1. */
   readonly microBatches?: number;
 }

@@ -4,7 +4,6 @@ import {
   refuseArgument,
   requireFinite,
   requireInteger,
-  requireShape,
   throwIfAborted,
 } from '@latte-flow/core';
 import { gradientScale } from '@latte-flow/ops';
@@ -17,22 +16,28 @@ import {
   mul,
   scalar,
   tidy,
-  variableGrads,
   add,
   type Scalar,
   type Tensor1D,
   type TensorContainer,
-  type Variable,
 } from '@tensorflow/tfjs-core';
 
 import { AdamW } from './adamw.ts';
 import { BatchStream, type BatchSource } from './batch-stream.ts';
+import { CapturedDerivative, differentiate, type Differentiated } from './derivative.ts';
 import { LossReader } from './loss-reader.ts';
 import { layOutBlocks, type ParameterBlock } from './parameter-block.ts';
 import { downloadAverage, downloadState, restoreState, type Trained } from './state-transfer.ts';
 import type { RunOptions, TrainerOptions } from './trainer-options.ts';
 import type { TrainingState } from './training-state.ts';
 import { WeightAverage } from './weight-average.ts';
+
+/** What a step gathers over its batches. */
+interface Pass<Batch> {
+  readonly derivative: (batch: Batch, index: number) => Differentiated;
+  readonly sums: Map<ParameterBlock, Tensor1D>;
+  readonly microLosses: Scalar[];
+}
 
 /** Steps queued on the device before their losses are waited for. */
 const MAX_UNREAD = 32;
@@ -47,7 +52,6 @@ export class Trainer<Batch = TensorContainer> implements Disposable {
   readonly #microBatches: number;
   readonly #lossScale: number;
   readonly #blocks: readonly ParameterBlock[];
-  readonly #variables: Variable[];
   readonly #optimizer: AdamW;
   readonly #average: WeightAverage | undefined;
   #step = 0;
@@ -68,7 +72,6 @@ export class Trainer<Batch = TensorContainer> implements Disposable {
     const disposeBatch = options.disposeBatch ?? ((batch: Batch) => dispose(batch as TensorContainer));
     this.#source = { batch: options.batch, disposeBatch };
     this.#blocks = layOutBlocks(parameters, block);
-    this.#variables = this.#blocks.flatMap(({ members }) => members.map(({ variable }) => variable));
     this.#optimizer = new AdamW(this.#blocks, options.optimizer);
     this.#average = options.ema === undefined ? undefined : new WeightAverage(this.#optimizer.states, options.ema);
   }
@@ -98,11 +101,17 @@ export class Trainer<Batch = TensorContainer> implements Disposable {
     const seconds = () => (performance.now() - began) / 1000;
     const losses = new LossReader({ seconds, onRecord: (record) => onLog?.(record) });
     const turn = eventTurns();
+    const { loss, captured: isCaptured } = this.#options;
+    const options = { loss, lossScale: this.#lossScale, blocks: this.#blocks };
+    // Of this run alone: between two of them parameters may be put in other places.
+    using captured = isCaptured === true ? new CapturedDerivative(options) : undefined;
+    const derivative: Pass<Batch>['derivative'] = (batch, index) =>
+      captured?.of(batch, index) ?? differentiate(batch, index, options);
     try {
       while (this.#step < last) {
         if (signal?.aborted) break;
         const logged = (this.#step + 1) % logEvery === 0 || this.#step + 1 === last;
-        await this.#makeStep(batches, { losses, logged });
+        await this.#makeStep(batches, { derivative, losses, logged });
         if (logged || losses.pending >= MAX_UNREAD) await losses.read();
         const metrics = losses.latest === undefined ? undefined : { loss: losses.latest };
         onProgress?.({ stage: 'train', step: this.#step, steps: last, metrics });
@@ -119,7 +128,7 @@ export class Trainer<Batch = TensorContainer> implements Disposable {
 
   async #makeStep(
     batches: BatchStream<Batch>,
-    { losses, logged }: { losses: LossReader; logged: boolean },
+    { derivative, losses, logged }: Pick<Pass<Batch>, 'derivative'> & { losses: LossReader; logged: boolean },
   ): Promise<void> {
     const sums = new Map<ParameterBlock, Tensor1D>();
     const microLosses: Scalar[] = [];
@@ -127,7 +136,8 @@ export class Trainer<Batch = TensorContainer> implements Disposable {
       for (let micro = 0; micro < this.#microBatches; micro++) {
         const batch = await batches.take();
         try {
-          this.#differentiate(batch, { index: this.#step * this.#microBatches + micro, sums, microLosses });
+          const index = this.#step * this.#microBatches + micro;
+          this.#differentiate(batch, { derivative, index, sums, microLosses });
         } finally {
           this.#source.disposeBatch(batch);
         }
@@ -142,23 +152,15 @@ export class Trainer<Batch = TensorContainer> implements Disposable {
   /** Adds the gradients of one batch to `sums` and its loss to `microLosses`, both times `lossScale`. */
   #differentiate(
     batch: Batch,
-    { index, sums, microLosses }: { index: number; sums: Map<ParameterBlock, Tensor1D>; microLosses: Scalar[] },
+    { derivative, index, sums, microLosses }: Pass<Batch> & { readonly index: number },
   ): void {
-    tidy(() => {
-      const { value, grads } = variableGrads(() => {
-        const loss = this.#options.loss(batch, index);
-        requireShape('Trainer.run', 'the loss', loss.shape, []);
-        return this.#lossScale === 1 ? loss : (mul(loss, this.#lossScale) as Scalar);
-      }, this.#variables);
-      const gradients = this.#blocks.map((block) => [block, block.gradients(grads)] as const);
-      for (const [block, gradient] of gradients) {
-        if (gradient === undefined) continue;
-        const before = sums.get(block);
-        sums.set(block, keep(before === undefined ? gradient : add(before, gradient)));
-        before?.dispose();
-      }
-      microLosses.push(keep(value));
-    });
+    const { loss, gradients } = derivative(batch, index);
+    microLosses.push(loss);
+    for (const [block, gradient] of gradients) {
+      const before = sums.get(block);
+      sums.set(block, before === undefined ? gradient : (add(before, gradient) as Tensor1D));
+      if (before !== undefined) dispose([before, gradient]);
+    }
   }
 
   #update(
