@@ -48,10 +48,7 @@ export class DeviceCalls {
     const mean = (value: number): number => Number((value / steps).toFixed(3));
     const made = [...this.#totals].filter(([, { calls }]) => calls > 0);
     return Object.fromEntries(
-      made.map(([name, { calls, milliseconds }]) => [
-        name,
-        { calls: mean(calls), milliseconds: mean(milliseconds) },
-      ]),
+      made.map(([name, { calls, milliseconds }]) => [name, { calls: mean(calls), milliseconds: mean(milliseconds) }]),
     );
   }
 }

@@ -47,6 +47,7 @@ export async function openTrainingRun(
     loss: (batch) => phase('loss', () => withPrecision(config.dtype, () => model.loss(batch))),
     batch: (index) => phase('upload', () => withPrecision(config.dtype, () => model.upload(batches[index % BATCHES]!))),
     disposeBatch: (batch) => model.disposeBatch(batch),
+    captured: model.isCaptured,
     learningRate: config.learningRate / 10,
     optimizer: { betas: config.betas, weightDecay: config.weightDecay },
     block: model.block,

@@ -67,7 +67,7 @@ async function train(options: Partial<TrainerOptions<Batch>>, steps: readonly nu
     await trainer.run({
       steps: count,
       logEvery: 1,
-      onLog: ({ seconds: _, ...record }) => records.push(record),
+      onLog: ({ seconds: _seconds, ...record }) => records.push(record),
     });
   }
   return { records, weights: await parameters.download(), average: await trainer.emaParameters() };

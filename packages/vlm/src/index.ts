@@ -26,6 +26,7 @@ export {
   disposeContextCache,
   embedInputs,
   encodePrompt,
+  encodeTexts,
   forwardPrompt,
   projectToVocabulary,
 } from './forward/forward.ts';
@@ -33,7 +34,7 @@ export type { ContextCache, ForwardOptions, ForwardOutput } from './forward/forw
 export { continuePrompt, extendPrompt } from './forward/continue.ts';
 export type { Continuation } from './forward/continue.ts';
 export { disposeInputs, uploadInputs } from './forward/input-tensors.ts';
-export type { InputTensors } from './forward/input-tensors.ts';
+export type { InputTensors, TextTensors } from './forward/input-tensors.ts';
 export { padIds } from './forward/model-inputs.ts';
 export type { ModelInputs, PaddedIds } from './forward/model-inputs.ts';
 export { ropeIndex } from './qwen2-vl/rope-index.ts';

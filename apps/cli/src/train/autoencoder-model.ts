@@ -71,6 +71,7 @@ export async function autoencoderModel(training: TrainingConfig): Promise<Learne
   return {
     parameters,
     block: () => 'all',
+    isCaptured: true,
     upload(batch) {
       const { images, noise } = batch as AutoencoderHostBatch;
       return {

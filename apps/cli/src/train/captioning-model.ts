@@ -33,6 +33,7 @@ export async function captioningModel({
     parameters,
     // A batch of text alone gives the vision tower no gradients.
     block: (name) => (name.startsWith('visual.') ? 'vision' : 'text'),
+    isCaptured: false,
     upload: (batch) => uploadCaptionBatch(config, batch as CaptionBatch),
     disposeBatch: disposeCaptionTensors,
     loss: (batch) => captioningLoss(parameters, config, batch),

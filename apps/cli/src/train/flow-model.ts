@@ -1,7 +1,6 @@
 import { float32Tensors, openFileStore, readWeights } from '@latte-flow/checkpoint';
 import { requireInteger } from '@latte-flow/core';
 import {
-  disposeContext,
   generationStreamShapes,
   LatteFlow,
   layerOfParameter,
@@ -10,10 +9,16 @@ import {
   serialiseLatteFlowConfig,
   type LatteFlowConfig,
 } from '@latte-flow/model';
-import { flowMatchingLoss, initialiseGenerationStream, type FlowBatch } from '@latte-flow/model/training';
+import {
+  disposePreparedFlowBatch,
+  initialiseGenerationStream,
+  preparedFlowLoss,
+  prepareFlowBatch,
+  type PreparedFlowBatch,
+} from '@latte-flow/model/training';
 import { ParameterStore, type ParameterValues } from '@latte-flow/runtime';
-import { adapterOf, VisionLanguageModel } from '@latte-flow/vlm';
-import { dispose, tensor } from '@tensorflow/tfjs-core';
+import { adapterOf, encodeTexts, uploadInputs, VisionLanguageModel, type TextTensors } from '@latte-flow/vlm';
+import { dispose, tensor, type Tensor2D, type TensorContainer } from '@tensorflow/tfjs-core';
 
 import type { FlowHostBatch } from './flow-batches.ts';
 import { jsonFile } from './json-file.ts';
@@ -74,25 +79,42 @@ async function startingLatteFlow(training: TrainingConfig, signal: AbortSignal |
   }
 }
 
+/** A batch of scenes, with their captions still to be read by the backbone. */
+interface FlowTrainingBatch extends PreparedFlowBatch {
+  readonly texts: Pick<TextTensors, 'ids' | 'rope' | 'visibility'>;
+}
+
 /** A generation stream over a frozen backbone (Couple), taught to draw scenes from their captions. */
-export async function flowModel(training: TrainingConfig, signal?: AbortSignal): Promise<LearnedModel<FlowBatch>> {
+export async function flowModel(
+  training: TrainingConfig,
+  signal?: AbortSignal,
+): Promise<LearnedModel<FlowTrainingBatch>> {
   const model = await startingLatteFlow(training, signal);
   const { config, backbone, parameters } = model;
   const { latentChannels, latentSize } = config;
   return {
     parameters,
     block: (name) => blockOf(name, config),
+    isCaptured: true,
     upload(batch) {
       const { images, noise, times, inputs, group } = batch as FlowHostBatch;
       const shape = [times.length, latentChannels, latentSize, latentSize];
-      const context = backbone.encode(inputs, { layers: (group + 1) * layersPerGroup(config) });
-      return { data: tensor(images, shape), noise: tensor(noise, shape), times, group, context };
+      const { ids, rope, visibility, mask, end: ends } = uploadInputs(backbone.config, inputs);
+      const parts = { data: tensor(images, shape), noise: tensor(noise, shape), mask, times, ends, group };
+      return { ...prepareFlowBatch(parts, config), texts: { ids, rope, visibility } };
     },
-    disposeBatch({ data, noise, context }) {
-      dispose([data, noise]);
-      disposeContext(context);
+    disposeBatch({ texts, ...batch }) {
+      disposePreparedFlowBatch(batch);
+      dispose(texts as unknown as TensorContainer);
     },
-    loss: (batch) => flowMatchingLoss(batch, parameters, config),
+    loss({ texts, ...batch }) {
+      const options = {
+        texts: { ...texts, mask: batch.mask as Tensor2D },
+        layers: (batch.group + 1) * layersPerGroup(config),
+      };
+      const layers = encodeTexts(backbone.parameters, backbone.config, options);
+      return preparedFlowLoss(batch, { layers, parameters, config });
+    },
     files: async () => new Map([['config.json', jsonFile(serialiseLatteFlowConfig(config))]]),
     [Symbol.dispose]: () => model.dispose(),
   };

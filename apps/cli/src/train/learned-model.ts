@@ -8,6 +8,8 @@ export interface LearnedModel<Batch> extends Disposable {
   readonly parameters: ParameterStore;
   /** Parameters that always get gradients together share a block. */
   readonly block: (name: string) => string;
+  /** The loss computes on the device alone, and is recorded once for all batches of a form (`captured` of the trainer). */
+  readonly isCaptured: boolean;
   /** Brings a batch to the device. */
   upload(batch: HostBatch): Batch;
   disposeBatch(batch: Batch): void;

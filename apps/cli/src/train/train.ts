@@ -42,7 +42,8 @@ function scheduleOf({ learningRate, finalLearningRate, warmupSteps, steps }: Tra
   return cosineSchedule({ learningRate, finalLearningRate, warmupSteps, steps });
 }
 
-function trainerOf<Batch>(model: LearnedModel<Batch>, pool: BatchPool, config: TrainingConfig): Trainer<Batch> {
+/** The trainer of a run; the caller disposes of it. */
+export function trainerOf<Batch>(model: LearnedModel<Batch>, pool: BatchPool, config: TrainingConfig): Trainer<Batch> {
   const { betas, weightDecay, clipNorm, emaDecay, microBatches, dtype } = config;
   return new Trainer<Batch>({
     parameters: model.parameters,
@@ -53,6 +54,7 @@ function trainerOf<Batch>(model: LearnedModel<Batch>, pool: BatchPool, config: T
       return withPrecision(dtype, () => model.upload(batch));
     },
     disposeBatch: (batch) => model.disposeBatch(batch),
+    captured: model.isCaptured,
     learningRate: scheduleOf(config),
     optimizer: { betas, weightDecay },
     block: model.block,

@@ -13,25 +13,37 @@ export interface PromptContext {
   readonly end: ArrayLike<number>;
 }
 
-/** @throws LatteFlowError `shape-mismatch` if the context does not fit the stream or the batch. */
-export function requireContext(
+interface ExpectedContext {
+  readonly batch: number;
+  /** That are run. */
+  readonly layers: number;
+  readonly config: LatteFlowConfig;
+}
+
+/** @throws LatteFlowError `shape-mismatch` if keys and values do not fit the stream or the mask. */
+export function requireContextLayers(
   where: string,
-  context: PromptContext,
-  { batch, layers, config }: { batch: number; layers: number; config: LatteFlowConfig },
+  { layers: found, mask }: Pick<PromptContext, 'layers' | 'mask'>,
+  { batch, layers, config }: ExpectedContext,
 ): void {
   const { numKvHeads, headDim } = config;
-  const { T } = requireShape(where, 'context.mask', context.mask.shape, [batch, 'T']);
-  if (context.layers.length < layers) {
+  const { T } = requireShape(where, 'context.mask', mask.shape, [batch, 'T']);
+  if (found.length < layers) {
     throw new LatteFlowError('shape-mismatch', {
       where,
       expected: `keys and values of ${layers} backbone layers`,
-      got: `${context.layers.length}`,
+      got: `${found.length}`,
       remedy: 'Encode the prompt up to the layer that the group ends at.',
     });
   }
-  for (const [i, { key, value }] of context.layers.entries()) {
+  for (const [i, { key, value }] of found.entries()) {
     requireShape(where, `context.layers[${i}].key`, key.shape, [batch, numKvHeads, T!, headDim]);
     requireShape(where, `context.layers[${i}].value`, value.shape, [batch, numKvHeads, T!, headDim]);
   }
-  requireShape(where, 'context.end', [context.end.length], [batch]);
+}
+
+/** @throws LatteFlowError `shape-mismatch` if the context does not fit the stream or the batch. */
+export function requireContext(where: string, context: PromptContext, expected: ExpectedContext): void {
+  requireContextLayers(where, context, expected);
+  requireShape(where, 'context.end', [context.end.length], [expected.batch]);
 }

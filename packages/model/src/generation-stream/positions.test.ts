@@ -4,7 +4,7 @@ import { dispose, memory } from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 
 import { tinyConfig } from '../testing/tiny-stream.ts';
-import { gridPositions, latentRope } from './positions.ts';
+import { contextEndRope, gridPositions, latentRope } from './positions.ts';
 
 const oneAxis = { ...tinyConfig, mropeSection: undefined };
 const ends = [3, 1000];
@@ -31,7 +31,8 @@ test.each([
   ['one-dimensional RoPE', oneAxis, (end: number) => [[end, end + 1, end + 2, end + 3]]],
 ] as const)('%s: the rotations are those of positions counted from the end of each context', async (_, config, at) => {
   const before = memory().numTensors;
-  const rope = latentRope(config, ends);
+  const start = contextEndRope(config, ends);
+  const rope = latentRope(config, start);
   const perEnd = ends.map((end) => at(end));
   const positions = perEnd[0]!.map((_axis, axis) => perEnd.map((axes) => axes[axis]!));
   const { headDim, ropeTheta: theta, mropeSection: sections } = config;
@@ -41,6 +42,6 @@ test.each([
     const expected = await direct[table].data();
     (await rope[table].data()).forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, 6));
   }
-  dispose([rope.cos, rope.sin, direct.cos, direct.sin]);
+  dispose([start, rope, direct].flatMap(({ cos, sin }) => [cos, sin]));
   expect(memory().numTensors).toBe(before);
 });

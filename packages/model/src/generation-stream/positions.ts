@@ -13,18 +13,24 @@ export function gridPositions(config: LatteFlowConfig): RopePositions {
   return [axis(() => 0), axis((token) => Math.floor(token / side)), axis((token) => token % side)];
 }
 
+/** Rotations by the positions where contexts end, `[B, 1, E]` each; owned by the caller. */
+export function contextEndRope({ headDim, ropeTheta: theta }: LatteFlowConfig, ends: ArrayLike<number>): RopeTables {
+  return ropeTables([Array.from(ends, (end) => [end])], { headDim, theta });
+}
+
 /**
  * Rotations of the latents' queries and keys, `[B, N, E]` each; owned by the caller. Latents sit at (end, end + row,
  * end + column) for M-RoPE, at end + raster index over a backbone with one-dimensional RoPE.
+ *
+ * @param start `contextEndRope` of the contexts, borrowed
  * @see `latent_position_ids` of the reference
  */
-export function latentRope(config: LatteFlowConfig, ends: ArrayLike<number>): RopeTables {
+export function latentRope(config: LatteFlowConfig, start: RopeTables): RopeTables {
   const { headDim, ropeTheta: theta, mropeSection: sections } = config;
   const grid = ropeTables(gridPositions(config), { headDim, theta, sections }); // [1, N, E]
-  const start = ropeTables([Array.from(ends, (end) => [end])], { headDim, theta }); // [B, 1, E]
   try {
     return composeRope(start, grid);
   } finally {
-    dispose([grid.cos, grid.sin, start.cos, start.sin]);
+    dispose([grid.cos, grid.sin]);
   }
 }

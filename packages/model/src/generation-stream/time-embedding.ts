@@ -11,10 +11,11 @@ const MAX_PERIOD = 10_000;
  */
 export function timeFeatures(times: ArrayLike<number>, frequencyDim: number): Tensor2D {
   const half = frequencyDim / 2;
+  const frequencies = Float64Array.from({ length: half }, (_, i) => Math.exp((-Math.log(MAX_PERIOD) * i) / half));
   const values = new Float32Array(times.length * frequencyDim);
   for (let b = 0; b < times.length; b++) {
     for (let i = 0; i < half; i++) {
-      const angle = TIME_SCALE * times[b]! * Math.exp((-Math.log(MAX_PERIOD) * i) / half);
+      const angle = TIME_SCALE * times[b]! * frequencies[i]!;
       values[b * frequencyDim + i] = Math.cos(angle);
       values[b * frequencyDim + half + i] = Math.sin(angle);
     }

@@ -30,24 +30,35 @@ export interface VelocityTrace {
 }
 
 /** What `runGroup` runs on, on the device. Borrowed. */
-export interface GroupInputs extends Omit<VelocityInputs, 'times'> {
+export interface GroupInputs extends Pick<VelocityInputs, 'latents' | 'group'> {
   /** `timeFeatures` of the members' times, `[B, F]`. */
   readonly features: Tensor;
+  readonly context: Pick<PromptContext, 'layers'>;
   readonly view: LatentView;
 }
 
-/** @throws LatteFlowError as `predictVelocity` */
-export function requireVelocityInputs(
-  { latents, times, context, group }: VelocityInputs,
+/**
+ * @returns the batch size
+ * @throws LatteFlowError `shape-mismatch` or `invalid-argument` for latents, times or a group that are not the stream's
+ */
+export function requireLatents(
+  where: string,
+  { latents, times, group }: Pick<VelocityInputs, 'latents' | 'times' | 'group'>,
   config: LatteFlowConfig,
-): void {
-  const where = 'predictVelocity';
+): number {
   requireInteger(where, 'group', group, { min: 0, max: config.numGroups - 1 });
   const { latentChannels: C, latentSize: S } = config;
   const { B } = requireShape(where, 'latents', latents.shape, ['B', C, S, S]);
   requireShape(where, 'times', [times.length], [B!]);
   for (let i = 0; i < times.length; i++) requireFinite(where, `times[${i}]`, times[i], { min: 0, max: 1 });
-  requireContext(where, context, { batch: B!, layers: (group + 1) * layersPerGroup(config), config });
+  return B!;
+}
+
+/** @throws LatteFlowError as `predictVelocity` */
+export function requireVelocityInputs(inputs: VelocityInputs, config: LatteFlowConfig): void {
+  const where = 'predictVelocity';
+  const batch = requireLatents(where, inputs, config);
+  requireContext(where, inputs.context, { batch, layers: (inputs.group + 1) * layersPerGroup(config), config });
 }
 
 /**

@@ -2,7 +2,14 @@ import { refuseArgument } from '@latte-flow/core';
 import { adapterInfoOf, isPacked, type PackedFormat, type Weight } from '@latte-flow/runtime';
 
 import type { MatrixUnit } from './matrix-unit.ts';
-import { canBeCut, usableTilings, type MatrixTiling, type ProductCut, type ProductSize, type Tiling } from './tiling.ts';
+import {
+  canBeCut,
+  usableTilings,
+  type MatrixTiling,
+  type ProductCut,
+  type ProductSize,
+  type Tiling,
+} from './tiling.ts';
 
 /** A product whose best cut depends on the device: all that its kernel is made by but what it adds to its sums. */
 export interface TunableProduct extends ProductSize {

@@ -84,7 +84,8 @@ export async function tuneProducts(
 
 /** Numbers of pieces that are at least two depths long, whose results are worth writing. */
 function piecesOf({ m, n, k }: TunableProduct, depth: number): number[] {
-  const worthIt = (pieces: number): boolean => k / pieces >= 2 * depth && pieces * m * n <= MOST_MOVED * (m * k + n * k);
+  const worthIt = (pieces: number): boolean =>
+    k / pieces >= 2 * depth && pieces * m * n <= MOST_MOVED * (m * k + n * k);
   return PIECES.filter((pieces) => pieces === 1 || (worthIt(pieces) && canBeCut({ m, n }, pieces)));
 }
 
@@ -98,7 +99,7 @@ async function fastest(
   const timeOf = (cut: ProductCut): Promise<number> =>
     clock(() => runCut(a, [b], { task: product, sizes: { m, ns: [n], k }, cut })[0]!, signal);
   try {
-    for (const began = performance.now(); performance.now() - began < AWAKE_MS; ) await timeOf(untuned);
+    for (const began = performance.now(); performance.now() - began < AWAKE_MS;) await timeOf(untuned);
     let best = { cut: untuned, ms: Infinity };
     for (const cut of cuts) {
       const ms = await timeOf(cut);

@@ -51,10 +51,20 @@ export function ropeTables(positions: RopePositions, { headDim, theta, sections 
   const frequencies = axes.map((_, i) => theta ** ((-2 * i) / headDim));
   const cos = new Float32Array(batch * tokens * headDim);
   const sin = new Float32Array(cos.length);
+  // Tokens share positions, those of a batch of prompts nearly all of them: each is computed once.
+  const rows = new Map<string, number>();
   for (let b = 0, at = 0; b < batch; b++) {
     for (let s = 0; s < tokens; s++, at += headDim) {
+      const position = positions.map((axis) => axis[b]![s]!);
+      const same = rows.get(position.join());
+      if (same !== undefined) {
+        cos.copyWithin(at, same, same + headDim);
+        sin.copyWithin(at, same, same + headDim);
+        continue;
+      }
+      rows.set(position.join(), at);
       for (let i = 0; i < half; i++) {
-        const angle = positions[axes[i]!]![b]![s]! * frequencies[i]!;
+        const angle = position[axes[i]!]! * frequencies[i]!;
         cos[at + i] = cos[at + i + half] = Math.cos(angle);
         sin[at + i] = sin[at + i + half] = Math.sin(angle);
       }

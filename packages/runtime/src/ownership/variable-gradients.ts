@@ -1,4 +1,11 @@
-import { engine, variableGrads, type NamedTensorMap, type Scalar, type Tensor, type Variable } from '@tensorflow/tfjs-core';
+import {
+  engine,
+  variableGrads,
+  type NamedTensorMap,
+  type Scalar,
+  type Tensor,
+  type Variable,
+} from '@tensorflow/tfjs-core';
 
 /** What TensorFlow.js (4.22) keeps of the ops that it may have to differentiate. */
 interface TapeState {

@@ -354,7 +354,10 @@ describe('on WebGPU', () => {
 
     const level = inUse().numBytesInGPU;
     const shared = new CaptureMemory();
-    const [first, second] = [captureStep(deep(3), [x], { memory: shared }), captureStep(deep(5), [x], { memory: shared })];
+    const [first, second] = [
+      captureStep(deep(3), [x], { memory: shared }),
+      captureStep(deep(5), [x], { memory: shared }),
+    ];
     expect(inUse().numBytesInGPU - level).toBeLessThanOrEqual(bytes + constants);
     // Results are copied out, so that they outlive the next run; without a submission in between.
     const results = [first, second, first, second].map((step) => step.run(x));

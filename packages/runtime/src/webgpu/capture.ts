@@ -79,7 +79,11 @@ function openPool({ device, bufferManager }: WebGPUBackend, memory: CaptureMemor
  * @throws LatteFlowError `invalid-argument` if the step reads a tensor, leaves some behind or captures one itself;
  * `device-limit`, `device-lost`; what the step throws; as `CaptureMemory.lend`
  */
-export function captureStep(step: TensorStep, examples: readonly Tensor[], { memory }: CaptureOptions = {}): CapturedStep {
+export function captureStep(
+  step: TensorStep,
+  examples: readonly Tensor[],
+  { memory }: CaptureOptions = {},
+): CapturedStep {
   const signatures = examples.map(signatureOf);
   const webgpu = webgpuBackend();
   if (webgpu === undefined) return new PlainStep(step, signatures);

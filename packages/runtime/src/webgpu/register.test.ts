@@ -35,7 +35,11 @@ webgpuTest('the device has every feature and limit of its adapter that kernels c
 
 webgpuTest("TensorFlow.js' own products of a long inner axis are right, however their operands lie", async () => {
   const [m, n, k] = [8, 32, 4096]; // few tiles: what it cuts into pieces
-  for (const [transposeA, transposeB] of [[false, true], [true, true], [false, false]] as const) {
+  for (const [transposeA, transposeB] of [
+    [false, true],
+    [true, true],
+    [false, false],
+  ] as const) {
     const a = randomUniform(transposeA ? [k, m] : [m, k], -1, 1, 'float32', 3) as Tensor2D;
     const b = randomUniform(transposeB ? [n, k] : [k, n], -1, 1, 'float32', 4) as Tensor2D;
     const [x, y, z] = [await a.data(), await b.data(), matMul(a, b, transposeA, transposeB)];

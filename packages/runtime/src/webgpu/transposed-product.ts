@@ -1,4 +1,11 @@
-import { env, getKernel, registerKernel, unregisterKernel, type KernelConfig, type Tensor } from '@tensorflow/tfjs-core';
+import {
+  env,
+  getKernel,
+  registerKernel,
+  unregisterKernel,
+  type KernelConfig,
+  type Tensor,
+} from '@tensorflow/tfjs-core';
 
 const FLAG = 'WEBGPU_MATMUL_PROGRAM_TYPE';
 /** TensorFlow.js' program of 32 x 32 tiles. */

@@ -8,7 +8,7 @@ import type { VisionLanguageConfig } from '../adapter/vlm-adapter.ts';
 import { encodeLayers, runDecoder, type LayerCache } from '../language-model/decoder.ts';
 import { tidyResult } from '../language-model/tidy-result.ts';
 import { mergeImageFeatures } from './image-features.ts';
-import { uploadInputs, type InputTensors } from './input-tensors.ts';
+import { uploadInputs, type InputTensors, type TextTensors } from './input-tensors.ts';
 import type { ModelInputs } from './model-inputs.ts';
 
 /** Keys and values of a prompt, as the generation stream and further decoding need them. Its owner disposes of it. */
@@ -50,12 +50,12 @@ export function embeddingTable(parameters: ParameterScope, config: VisionLanguag
 export function embedInputs(
   parameters: ParameterScope,
   config: VisionLanguageConfig,
-  { inputs, ids, images }: Pick<InputTensors, 'inputs' | 'ids' | 'images'>,
+  { inputs, ids, images }: Pick<InputTensors, 'ids'> & Partial<Pick<InputTensors, 'inputs' | 'images'>>,
 ): Tensor3D {
   return tidy(() => {
     const adapter = adapterOf(config);
     const words = embed(ids, embeddingTable(parameters, config)) as Tensor3D;
-    if (images === undefined) return words;
+    if (images === undefined || inputs === undefined) return words;
     const { features } = adapter.imageFeatures(parameters, config, { images });
     return mergeImageFeatures(words, features, { ...inputs, imageTokenId: config.imageTokenId });
   });
@@ -124,6 +124,31 @@ export function projectRows(
   return projectToVocabulary(parameters, config, rows);
 }
 
+/** Limits what is run of a model to its first layers. */
+interface FirstLayers {
+  /** Default: all of them. */
+  readonly layers?: number;
+}
+
+/**
+ * Keys and values of uploaded texts, layer by layer: device work alone, that can be captured. The caller owns them; the
+ * tensors are borrowed.
+ * @throws LatteFlowError `invalid-argument` for `layers` outside [1, numLayers]
+ */
+export function encodeTexts(
+  parameters: ParameterScope,
+  config: VisionLanguageConfig,
+  { texts, layers: count = config.text.numLayers }: FirstLayers & { readonly texts: TextTensors },
+): LayerCache[] {
+  requireInteger('encode', 'layers', count, { min: 1, max: config.text.numLayers });
+  return tidyResult(() => {
+    const { rope, visibility } = texts;
+    const embeddings = embedInputs(parameters, config, texts);
+    const input = { embeddings, rope, visibility, layers: count };
+    return encodeLayers(decoderParameters(parameters, config), config.text, input);
+  });
+}
+
 /**
  * The key/value cache of a prompt without its logits: what the generation stream attends to. `layers` limits it to
  * the first so many layers, whose later part is not computed.
@@ -132,22 +157,10 @@ export function projectRows(
 export function encodePrompt(
   parameters: ParameterScope,
   config: VisionLanguageConfig,
-  { inputs, layers: count = config.text.numLayers }: { readonly inputs: ModelInputs; readonly layers?: number },
+  { inputs, layers }: FirstLayers & { readonly inputs: ModelInputs },
 ): ContextCache {
-  requireInteger('encode', 'layers', count, { min: 1, max: config.text.numLayers });
   return tidyResult(() => {
-    const tensors = uploadInputs(config, inputs);
-    const { rope, visibility, mask, end } = tensors;
-    const embeddings = embedInputs(parameters, config, tensors);
-    return {
-      layers: encodeLayers(decoderParameters(parameters, config), config.text, {
-        embeddings,
-        rope,
-        visibility,
-        layers: count,
-      }),
-      mask,
-      end,
-    };
+    const texts = uploadInputs(config, inputs);
+    return { layers: encodeTexts(parameters, config, { texts, layers }), mask: texts.mask, end: texts.end };
   });
 }

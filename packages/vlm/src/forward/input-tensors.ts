@@ -6,20 +6,24 @@ import type { VisionInput, VisionLanguageConfig } from '../adapter/vlm-adapter.t
 import { tidyResult } from '../language-model/tidy-result.ts';
 import { requireModelInputs, type ModelInputs } from './model-inputs.ts';
 
-/**
- * A batch on the device: everything about it that does not depend on the parameters. A gradient needs these tensors
- * until it is done, so training uploads them before it and disposes of them after.
- */
-export interface InputTensors {
-  readonly inputs: ModelInputs;
-  /** For each sample 1 + the largest position among its visible tokens. */
-  readonly end: readonly number[];
+/** The text of a batch on the device. */
+export interface TextTensors {
   /** int32 `[B, S]` */
   readonly ids: Tensor2D;
   /** bool `[B, S]`, true where visible. */
   readonly mask: Tensor2D;
   readonly rope: RopeTables;
   readonly visibility: Visibility;
+}
+
+/**
+ * A batch on the device: everything about it that does not depend on the parameters. A gradient needs these tensors
+ * until it is done, so training uploads them before it and disposes of them after.
+ */
+export interface InputTensors extends TextTensors {
+  readonly inputs: ModelInputs;
+  /** For each sample 1 + the largest position among its visible tokens. */
+  readonly end: readonly number[];
   /** Patches and what the adapter adds to them; absent without images. */
   readonly images?: VisionInput;
 }
