@@ -2,7 +2,8 @@ import { programs } from '@latte-flow/runtime';
 
 import { lines, range } from '../kernel/unrolled.ts';
 import type { OperandLayout, OperandReader } from './operand.ts';
-import { sidesReader, sidesWgsl, type SidesWgsl } from './sides.ts';
+import { matrixResult } from './matrix-result.ts';
+import { sidesReader, sidesWgsl } from './sides.ts';
 import { readerOfA, tileOrigin, walkTiles, type StagedOperand } from './tile-walk.ts';
 
 /**
@@ -31,7 +32,9 @@ export const matrixProduct = programs(
     bias: boolean,
     residual: boolean,
   ) => {
-    const sides = sidesWgsl({ count, isOneResult, bias, residual }, vectorC ? 'vec4f' : 'f32');
+    const sides = { count, isOneResult, bias, residual };
+    const wgsl = sidesWgsl(sides, vectorC ? 'vec4f' : 'f32');
+    const unit = { rows: unitRows, columns: unitColumns, depth: unitDepth, subgroupSize };
     const subgroups = subgroupRows * subgroupColumns;
     const lanes = subgroups * subgroupSize;
     const [tallest, widest] = [rows / subgroupRows / unitRows, columns / subgroupColumns / unitColumns];
@@ -78,75 +81,55 @@ export const matrixProduct = programs(
     // The types name columns first.
     const left = `subgroup_matrix_left<f16, ${unitDepth}, ${unitRows}>`;
     const right = `subgroup_matrix_right<f16, ${unitColumns}, ${unitDepth}>`;
-    const result = `subgroup_matrix_result<f32, ${unitColumns}, ${unitRows}>`;
-    const loadA = (i: number): string =>
+    const tile = { unit, rows, columns, subgroupRows, subgroupColumns };
+    const result = matrixResult(tile, { sides, wgsl, isVector: vectorC });
+    const loadA = (i: number, inner: number): string =>
       transposeA
-        ? `subgroupMatrixLoad<${left}, col_major>(&tile_a, inner * ${strideA}u + (subgroup_row + ${i * unitRows}u) / 4u, ${strideA}u)`
-        : `subgroupMatrixLoad<${left}, row_major>(&tile_a, (subgroup_row + ${i * unitRows}u) * ${strideA}u + inner / 4u, ${strideA}u)`;
-    const loadB = (j: number): string =>
+        ? `subgroupMatrixLoad<${left}, col_major>(&tile_a, ${inner * strideA}u + (subgroup_row + ${i * unitRows}u) / 4u, ${strideA}u)`
+        : `subgroupMatrixLoad<${left}, row_major>(&tile_a, (subgroup_row + ${i * unitRows}u) * ${strideA}u + ${inner / 4}u, ${strideA}u)`;
+    const loadB = (j: number, inner: number): string =>
       transposeB
-        ? `subgroupMatrixLoad<${right}, col_major>(&tile_b, (subgroup_column + ${j * unitColumns}u) * ${strideB}u + inner / 4u, ${strideB}u)`
-        : `subgroupMatrixLoad<${right}, row_major>(&tile_b, inner * ${strideB}u + (subgroup_column + ${j * unitColumns}u) / 4u, ${strideB}u)`;
-    const blocks = range(tallest).flatMap((i) => range(widest).map((j) => [i, j] as const));
-    const storeBlock = ([i, j]: readonly [number, number]): string => /* wgsl */ `
-      subgroupMatrixStore<row_major>(&sums, own, sum${i}_${j}, ${unitColumns}u);
-      workgroupBarrier();
-      write_block(group.z, first_row + ${i * unitRows}u, first_column + ${j * unitColumns}u, own, member);
-      workgroupBarrier();`;
-    const storeBlockAsItIs = ([i, j]: readonly [number, number]): string =>
-      `subgroupMatrixStore<row_major>(&c, (first + ${i * unitRows}u * params.n + ${j * unitColumns}u) / 4u, sum${i}_${j}, params.n / 4u);`;
-    const multiply = /* wgsl */ `
-      for (var inner = 0u; inner < ${depth}u; inner += ${unitDepth}u) {
-        ${lines(range(tallest).map((i) => `let a${i} = ${loadA(i)};`))}
-        ${lines(
-          range(widest).map(
-            (j) =>
-              `{ let b = ${loadB(j)}; ${range(tallest)
-                .map((i) => `sum${i}_${j} = subgroupMatrixMultiplyAccumulate(a${i}, b, sum${i}_${j});`)
-                .join(' ')} }`,
-          ),
-        )}
-      }`;
+        ? `subgroupMatrixLoad<${right}, col_major>(&tile_b, (subgroup_column + ${j * unitColumns}u) * ${strideB}u + ${inner / 4}u, ${strideB}u)`
+        : `subgroupMatrixLoad<${right}, row_major>(&tile_b, ${inner * strideB}u + (subgroup_column + ${j * unitColumns}u) / 4u, ${strideB}u)`;
+    // Unrolled: a loop halves the speed on graphics cards.
+    const multiply = lines(
+      range(depth / unitDepth).map((step) => {
+        const inner = step * unitDepth;
+        const products = range(widest).map((j) => {
+          const sums = range(tallest).map(
+            (i) => `sum${i}_${j} = subgroupMatrixMultiplyAccumulate(a${i}, b, sum${i}_${j});`,
+          );
+          return `{ let b = ${loadB(j, inner)}; ${sums.join(' ')} }`;
+        });
+        return `{ ${lines(range(tallest).map((i) => `let a${i} = ${loadA(i, inner)};`))} ${lines(products)} }`;
+      }),
+    );
     return {
       name: 'matrixProduct',
       directives:
         'enable f16; enable subgroups; enable chromium_experimental_subgroup_matrix; diagnostic(off, chromium.subgroup_matrix_uniformity); diagnostic(off, subgroup_uniformity);',
-      inputs: [...readerA.inputs, ...readerB.inputs, ...sides.inputs],
-      outputs: sides.outputs,
-      params: ['m: u32', 'k: u32', 'piece: u32', ...sides.params, ...readerB.params],
+      inputs: [...readerA.inputs, ...readerB.inputs, ...wgsl.inputs],
+      outputs: wgsl.outputs,
+      params: ['m: u32', 'k: u32', 'piece: u32', ...wgsl.params, ...readerB.params],
       body: /* wgsl */ `
-        ${sides.declarations}
+        ${wgsl.declarations}
         ${readerA.body}
         ${readerB.functions}
         ${readerB.body}
         var<workgroup> tile_a: array<vec2u, ${sizeA}>;
         var<workgroup> tile_b: array<vec2u, ${sizeB}>;
-        var<workgroup> sums: array<f32, ${subgroups * unitRows * unitColumns}>;
+        ${result.memory}
         @compute @workgroup_size(${lanes})
         fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-          ${tileOrigin({ rows, columns }, sides)}
+          ${tileOrigin({ rows, columns }, wgsl)}
           let subgroup = lane / ${subgroupSize}u;
           let subgroup_row = (subgroup / ${subgroupColumns}u) * ${rows / subgroupRows}u;
           let subgroup_column = (subgroup % ${subgroupColumns}u) * ${columns / subgroupColumns}u;
-          ${lines(blocks.map(([i, j]) => `var sum${i}_${j}: ${result};`))}
+          ${result.begin}
           ${walkTiles([a, b], depth, multiply)}
-          let first_row = row_start + subgroup_row;
-          let first_column = column_start + subgroup_column;
-          ${
-            vectorC && count === 1 && !bias && !residual
-              ? /* wgsl */ `
-          if (row_start + ${rows}u <= params.m && column_start + ${columns}u <= params.n) {
-            let first = (group.z * params.m + first_row) * params.n + first_column;
-            ${lines(blocks.map(storeBlockAsItIs))}
-            return;
-          }`
-              : ''
-          }
-          let own = subgroup * ${unitRows * unitColumns}u;
-          let member = lane % ${subgroupSize}u;
-          ${lines(blocks.map(storeBlock))}
+          ${result.end}
         }
-        ${blockWriter(vectorC, { sides, unitRows, unitColumns, subgroupSize })}`,
+        ${result.functions}`,
     };
   },
 );
@@ -154,32 +137,4 @@ export const matrixProduct = programs(
 /** What was read of an operand as the bits of 4 halves; packed ones are there already. */
 function halvesOf(read: string, { layout, value }: OperandReader): string {
   return layout === 'float16' ? read : `bitcast<vec2u>(vec4<f16>(${value(read)}))`;
-}
-
-interface Block {
-  readonly sides: SidesWgsl;
-  readonly unitRows: number;
-  readonly unitColumns: number;
-  readonly subgroupSize: number;
-}
-
-/** One subgroup writes a block of sums, with what is added to them. */
-function blockWriter(vector: boolean, { sides, unitRows, unitColumns, subgroupSize }: Block): string {
-  const width = sides.width;
-  const step = vector ? 4 : 1;
-  const perRow = unitColumns / step;
-  const four = range(4).map((i) => `sums[first + ${i}u]`);
-  return /* wgsl */ `
-    fn write_block(piece: u32, block_row: u32, block_column: u32, own: u32, member: u32) {
-      for (var i = member; i < ${unitRows * perRow}u; i += ${subgroupSize}u) {
-        let row = block_row + i / ${perRow}u;
-        let column = block_column + (i % ${perRow}u) * ${step}u;
-        if (row < params.m && column < ${width}) {
-          let at = ((piece * params.m + row) * ${width} + column) / ${step}u;
-          let first = own + i * ${step}u;
-          let value = ${vector ? `vec4f(${four.join(', ')})` : 'sums[first]'};
-          ${sides.write('value', { at: 'at', column: `column / ${step}u` })}
-        }
-      }
-    }`;
 }

@@ -41,8 +41,8 @@ export function operandReader(
       value: (read) => read,
       body: /* wgsl */ `
         fn read_${name}(row: u32, column: u32) -> vec4f {
-          if (row >= ${outer} || column >= ${inner}) { return vec4f(); }
-          return ${name}[(row * ${inner} + column) / 4u];
+          let isThere = row < ${outer} && column < ${inner};
+          return select(vec4f(), ${name}[select(0u, (row * ${inner} + column) / 4u, isThere)], isThere);
         }`,
     };
   }
@@ -76,8 +76,8 @@ export function operandReader(
     body: /* wgsl */ `
       ${read}
       fn read_${name}(row: u32, column: u32) -> vec2u {
-        if (row >= ${outer} || column >= ${inner}) { return vec2u(); }
-        return read_quad_${name}(row, column / 4u);
+        let isThere = row < ${outer} && column < ${inner};
+        return select(vec2u(), read_quad_${name}(select(0u, row, isThere), column / 4u), isThere);
       }`,
   };
 }

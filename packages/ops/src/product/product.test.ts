@@ -9,6 +9,7 @@ import { product } from './index.ts';
 import { matrixUnit } from './matrix-unit.ts';
 import { matrixTilings, TILINGS, usableTilings, type ProductSize, type Tiling } from './tiling.ts';
 
+import { tilingName } from './tuning-table.ts';
 import { runCut } from './webgpu.ts';
 
 const noise = (length: number, image: number): Float32Array => normalNoise(length, { seed: 11, image });
@@ -72,6 +73,8 @@ async function worstError(
   return worst;
 }
 
+/** Each operand is off by at most 2^-11 of itself. */
+const HALF = 2 ** -10;
 /** Half a unit of the last place for each of about log2(k) roundings on the way, with room. */
 const FLOAT32 = 3e-7;
 
@@ -174,13 +177,10 @@ describe('products on WebGPU', () => {
         result.dispose();
       } else {
         for (const pieces of [1, 2]) {
-          const result = runCut(left, [right], {
-            task,
-            sizes: sizesOf(size),
-            cut: { ...matrixTilings(unit).at(-1)!, pieces },
-          })[0]!;
+          const cut = { ...matrixTilings(unit).at(-1)!, pieces };
+          const result = runCut(left, [right], { task, sizes: sizesOf(size), cut })[0]!;
           const error = await worstError(result, expected);
-          expect(error).toBeLessThan(2 ** -10); // each operand is off by at most 2^-11 of itself
+          expect(error).toBeLessThan(HALF);
           expect(error).toBeGreaterThan(FLOAT32);
           result.dispose();
         }
@@ -188,6 +188,76 @@ describe('products on WebGPU', () => {
       dispose([left, right]);
     }
   });
+});
+
+describe('products by matrix units', () => {
+  beforeAll(async () => {
+    if (webgpuMissing === undefined) await bootBackend({ device: 'webgpu' });
+  });
+
+  // Tiles that lie whole in the result and tiles that do not, in each direction.
+  const size = { m: 132, n: 136, k: 44 };
+  const addends = ['nothing', 'bias', 'residual', 'bias and residual'] as const;
+  for (const orientation of orientations) {
+    const { transposeA, transposeB } = orientation;
+    webgpuTest(
+      `in every tiling, with what is added, ${transposeA ? 'A^T' : 'A'} ${transposeB ? 'B^T' : 'B'}`,
+      async () => {
+        const device = webgpuDevice()!;
+        const unit = kernelFeatures()!.subgroupMatrix ? matrixUnit(device) : undefined;
+        // Where there are none the plain tilings take their place, to the precision of float32.
+        const tilings = unit === undefined ? usableTilings(device).slice(-1) : usableTilings(device, unit);
+        const limit = unit === undefined ? FLOAT32 : HALF;
+        const { a, b, left, right } = operands(size, orientation);
+        const [biasValues, residualValues] = [noise(size.n, 2), noise(size.m * size.n, 3)];
+        const [bias, residual] = [tensor1d(biasValues), tensor2d(residualValues, [size.m, size.n])];
+        const expected = expectedProduct(a, b, { ...size, ...orientation });
+        const before = memory().numTensors;
+        const check = async (results: readonly Tensor2D[], added: string, name: string): Promise<void> => {
+          const values = expected.values.map(
+            (value, i) =>
+              value +
+              (added.includes('bias') ? biasValues[i % size.n]! : 0) +
+              (added.includes('residual') ? residualValues[i]! : 0),
+          );
+          for (const result of results) {
+            expect(await worstError(result, { ...expected, values }), name).toBeLessThan(limit);
+            result.dispose();
+          }
+        };
+        const half = { ...orientation, precision: 'float16' } as const;
+        for (const [i, tiling] of tilings.entries()) {
+          // Each tiling with one of them, the last, which compiles soonest, with all.
+          const isLast = i === tilings.length - 1;
+          for (const added of isLast ? addends : [addends[(i + orientations.indexOf(orientation)) % addends.length]!]) {
+            const task = {
+              ...half,
+              ...(added.includes('bias') && { biases: [bias] }),
+              ...(added.includes('residual') && { residual }),
+            };
+            for (const pieces of isLast ? [1, 2] : [1]) {
+              const results = runCut(left, [right], { task, sizes: sizesOf(size), cut: { ...tiling, pieces } });
+              await check(results, added, `${tilingName(tiling)}, ${added}, ${pieces} pieces`);
+            }
+          }
+        }
+        for (const pieces of [1, 2]) {
+          const sizes = { m: size.m, k: size.k, ns: [size.n, size.n] };
+          for (const biases of [undefined, [bias, bias]]) {
+            const task = { ...half, ...(biases && { biases }) };
+            const results = runCut(left, [right, right], { task, sizes, cut: { ...tilings.at(-1)!, pieces } });
+            await check(
+              results,
+              biases ? 'bias' : 'nothing',
+              `two sides, ${pieces} pieces, ${biases?.length ?? 0} biases`,
+            );
+          }
+        }
+        expect(memory().numTensors).toBe(before);
+        dispose([left, right, bias, residual]);
+      },
+    );
+  }
 });
 
 const sizesOf = ({ m, n, k }: ProductSize) => ({ m, k, ns: [n] });

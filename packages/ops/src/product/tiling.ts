@@ -48,12 +48,13 @@ const tiled = (rows: number, columns: number, depth: number, perLane: readonly [
 
 /** Large tiles read less, small ones keep more of the device busy. Of equals in the model below the first is taken. */
 export const TILINGS: readonly Tiling[] = [
-  tiled(128, 128, 8, [8, 8]),
   tiled(128, 128, 16, [8, 8]),
-  tiled(128, 64, 8, [8, 8]),
-  tiled(64, 128, 8, [8, 8]),
-  tiled(64, 64, 8, [8, 8]),
+  tiled(128, 128, 8, [8, 8]),
+  tiled(64, 128, 16, [8, 8]),
+  tiled(128, 64, 16, [8, 8]),
+  tiled(64, 64, 16, [8, 8]),
   tiled(64, 64, 16, [8, 4]),
+  tiled(32, 64, 16, [4, 4]),
   tiled(32, 32, 16, [4, 4]),
 ];
 
@@ -62,15 +63,17 @@ interface Blocks {
   readonly subgroups: readonly [number, number];
   /** Matrices of sums that a subgroup holds, along rows and columns. */
   readonly perSubgroup: readonly [number, number];
+  /** Units that a tile is deep. */
+  readonly depth: number;
 }
 
-function matrixTiling(unit: MatrixUnit, { subgroups, perSubgroup }: Blocks): MatrixTiling {
+function matrixTiling(unit: MatrixUnit, { subgroups, perSubgroup, depth }: Blocks): MatrixTiling {
   return {
     kind: 'matrix',
     unit,
     rows: subgroups[0] * perSubgroup[0] * unit.rows,
     columns: subgroups[1] * perSubgroup[1] * unit.columns,
-    depth: 2 * unit.depth,
+    depth: depth * unit.depth,
     subgroupRows: subgroups[0],
     subgroupColumns: subgroups[1],
   };
@@ -78,11 +81,14 @@ function matrixTiling(unit: MatrixUnit, { subgroups, perSubgroup }: Blocks): Mat
 
 export function matrixTilings(unit: MatrixUnit): MatrixTiling[] {
   return [
-    matrixTiling(unit, { subgroups: [2, 4], perSubgroup: [4, 2] }),
-    matrixTiling(unit, { subgroups: [2, 2], perSubgroup: [4, 4] }),
-    matrixTiling(unit, { subgroups: [1, 4], perSubgroup: [4, 2] }),
-    matrixTiling(unit, { subgroups: [2, 4], perSubgroup: [2, 2] }),
-    matrixTiling(unit, { subgroups: [2, 2], perSubgroup: [2, 2] }),
+    matrixTiling(unit, { subgroups: [4, 4], perSubgroup: [2, 2], depth: 4 }),
+    matrixTiling(unit, { subgroups: [2, 4], perSubgroup: [4, 2], depth: 4 }),
+    matrixTiling(unit, { subgroups: [4, 4], perSubgroup: [2, 4], depth: 2 }),
+    matrixTiling(unit, { subgroups: [2, 2], perSubgroup: [4, 4], depth: 2 }),
+    matrixTiling(unit, { subgroups: [2, 4], perSubgroup: [2, 2], depth: 2 }),
+    matrixTiling(unit, { subgroups: [1, 4], perSubgroup: [4, 2], depth: 2 }),
+    matrixTiling(unit, { subgroups: [2, 2], perSubgroup: [2, 2], depth: 4 }),
+    matrixTiling(unit, { subgroups: [2, 2], perSubgroup: [2, 2], depth: 2 }),
   ];
 }
 

@@ -18,12 +18,9 @@ const SCALES = 'scales: array<f32>';
 
 const readers: Readonly<Record<PackedFormat, PackedReader>> = {
   float16: {
-    inputs: [CODES],
+    inputs: ['codes: array<vec2u>'],
     read: /* wgsl */ `
-      fn read_quad(row: u32, quad: u32) -> vec2u {
-        let at = row * params.weight_words + 2u * quad;
-        return vec2u(codes[at], codes[at + 1u]);
-      }`,
+      fn read_quad(row: u32, quad: u32) -> vec2u { return codes[row * params.weight_words / 2u + quad]; }`,
     // A subnormal half is a normal float32, and `unpack2x16float` may make it 0: those are built from their bits.
     unpack: /* wgsl */ `
       fn unpack_halves(word: u32) -> vec2f {
