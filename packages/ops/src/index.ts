@@ -10,6 +10,7 @@ export type {
   VisibilityOptions,
 } from './attention/index.ts';
 export { gelu, geluTanh, quickGelu, silu } from './activation/index.ts';
+export { averageChannels, repeatChannels } from './channel-groups/index.ts';
 export { convolution, depthwiseConvolution, groupedPointwise } from './convolution/index.ts';
 export type { ConvolutionOptions } from './convolution/index.ts';
 export { softmaxCrossEntropy } from './cross-entropy/index.ts';

@@ -1,8 +1,8 @@
+import { repeatChannels } from '@latte-flow/ops';
 import type { ParameterScope } from '@latte-flow/runtime';
 import { add, tidy, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
 
 import { activate } from '../layers/activation.ts';
-import { repeatChannels } from '../layers/channel-groups.ts';
 import { chain } from '../layers/chain.ts';
 import { convolve } from '../layers/convolve.ts';
 import { normalise } from '../layers/normalisation.ts';

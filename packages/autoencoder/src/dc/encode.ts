@@ -1,7 +1,7 @@
+import { averageChannels } from '@latte-flow/ops';
 import type { ParameterScope } from '@latte-flow/runtime';
 import { add, tidy, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
 
-import { averageChannels } from '../layers/channel-groups.ts';
 import { chain } from '../layers/chain.ts';
 import { convolve } from '../layers/convolve.ts';
 import { hasSampler, type DcAutoencoderConfig, type DcStage } from './dc-config.ts';

@@ -1,7 +1,7 @@
+import { averageChannels, repeatChannels } from '@latte-flow/ops';
 import type { ParameterScope } from '@latte-flow/runtime';
 import { add, tidy, type Tensor } from '@tensorflow/tfjs-core';
 
-import { averageChannels, repeatChannels } from '../layers/channel-groups.ts';
 import { convolve } from '../layers/convolve.ts';
 import { pixelShuffle, pixelUnshuffle } from '../layers/pixel-shuffle.ts';
 import type { DcAutoencoderConfig } from './dc-config.ts';

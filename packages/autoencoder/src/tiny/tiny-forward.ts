@@ -1,9 +1,9 @@
+import { repeatChannels } from '@latte-flow/ops';
 import type { ParameterScope } from '@latte-flow/runtime';
 import { add, mul, relu, sub, tanh, tidy, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
 
 import { activate } from '../layers/activation.ts';
 import { chain } from '../layers/chain.ts';
-import { repeatChannels } from '../layers/channel-groups.ts';
 import { convolve } from '../layers/convolve.ts';
 import { pixelShuffle } from '../layers/pixel-shuffle.ts';
 import type { TinyAutoencoderConfig } from './tiny-config.ts';

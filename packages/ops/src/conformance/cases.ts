@@ -1,5 +1,6 @@
 import { attentionCases } from './attention-cases.ts';
 import type { ConformanceCase } from './case.ts';
+import { channelGroupCases } from './channel-group-cases.ts';
 import { convolutionCases } from './convolution-cases.ts';
 import { elementwiseCases } from './elementwise-cases.ts';
 import { linearCases } from './linear-cases.ts';
@@ -17,4 +18,5 @@ export const cases: readonly ConformanceCase[] = [
   ...tokenCases,
   ...attentionCases,
   ...convolutionCases,
+  ...channelGroupCases,
 ];

@@ -10,6 +10,8 @@ const fullCases = [
   { name: 'stride 2, odd sizes', x: [1, 5, 7, 2], weight: [3, 2, 3, 3], stride: 2, bias: false },
   { name: 'stride 3', x: [1, 7, 5, 2], weight: [3, 2, 3, 3], stride: 3, bias: false },
   { name: 'side 5', x: [1, 3, 4, 2], weight: [2, 2, 5, 5], stride: 1, bias: false },
+  { name: 'channels in vectors', x: [2, 4, 3, 8], weight: [5, 8, 3, 3], stride: 1, bias: true },
+  { name: 'channels in vectors, stride 2', x: [1, 5, 4, 4], weight: [4, 4, 3, 3], stride: 2, bias: false },
   { name: 'side 1', x: [1, 3, 4, 5], weight: [2, 5, 1, 1], stride: 1, bias: true },
   { name: 'side 1, stride 2', x: [1, 3, 4, 5], weight: [2, 5, 1, 1], stride: 2, bias: true },
 ].map(({ name, x, weight, stride, bias }) =>

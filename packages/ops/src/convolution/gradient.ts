@@ -8,7 +8,6 @@ import {
   slice,
   stack,
   tidy,
-  transpose,
   type Tensor1D,
   type Tensor2D,
   type Tensor4D,
@@ -19,8 +18,9 @@ import { kernelOr } from '../kernel/selection.ts';
 import { product } from '../product/index.ts';
 import { sumRows } from '../reduction/index.ts';
 import { patchValues, windowCount, type Geometry } from './geometry.ts';
-import { depthwisePortable, foldPortable, padded, patchesPortable, tapsOf, tapView } from './portable.ts';
-import { depthwiseWeightGradientWebGPU, foldWebGPU, patchesWebGPU } from './webgpu.ts';
+import { foldPatches, patchesOf, weightOfRows, weightRows } from './patches.ts';
+import { depthwisePortable, padded, tapsOf, tapView } from './portable.ts';
+import { depthwiseWeightGradientWebGPU } from './webgpu.ts';
 
 /** Bytes of a matrix of patches; larger batches are taken part by part. */
 const MAX_PATCH_BYTES = 2 ** 28;
@@ -41,23 +41,10 @@ interface Forward {
 
 /** dy, x of one part of a batch -> [dx, dweight], as products with the patches. */
 function partGradient(dy: Tensor4D, { x, weight, geometry, precision }: Forward): [Tensor4D, Tensor4D] {
-  const [outputs, channels, kernel] = weight.shape;
-  const rows = reshape(dy, [windowCount(geometry), outputs]) as Tensor2D; // [M, O]
-  return kernelOr<[Tensor4D, Tensor4D]>(
-    [x, dy],
-    () => {
-      const flat = reshape(weight, [outputs, -1]) as Tensor2D; // [O, I k k]
-      const dweight = product(rows, patchesWebGPU(x, geometry), { transposeA: true, precision });
-      const dx = foldWebGPU(product(rows, flat, { precision }), geometry);
-      return [dx, reshape(dweight, weight.shape) as Tensor4D];
-    },
-    () => {
-      const byTap = reshape(transpose(weight, [0, 2, 3, 1]), [outputs, -1]) as Tensor2D; // [O, k k I]
-      const dweight = product(rows, patchesPortable(x, geometry), { transposeA: true });
-      const tapMajor = reshape(dweight, [outputs, kernel, kernel, channels]) as Tensor4D;
-      return [foldPortable(product(rows, byTap), geometry), transpose(tapMajor, [0, 3, 1, 2])];
-    },
-  );
+  const rows = reshape(dy, [windowCount(geometry), weight.shape[0]]) as Tensor2D; // [M, O]
+  const dweight = product(rows, patchesOf(x, geometry), { transposeA: true, precision }); // [O, k k I]
+  const dx = foldPatches(product(rows, weightRows(weight), { precision }), geometry);
+  return [dx, weightOfRows(dweight, weight.shape)];
 }
 
 /** dy [B, h, w, O] -> [dx, dweight]. */

@@ -7,7 +7,6 @@ import {
   transpose,
   type Tensor,
   type Tensor1D,
-  type Tensor2D,
   type Tensor4D,
 } from '@tensorflow/tfjs-core';
 
@@ -24,8 +23,8 @@ import {
   depthwiseWeightGradient,
   maxPatchValues,
 } from './gradient.ts';
+import { patchesOf, weightRows } from './patches.ts';
 import { convolutionPortable, depthwisePortable } from './portable.ts';
-import { patchesWebGPU } from './webgpu.ts';
 
 export interface ConvolutionOptions {
   /** `[O]`. Default none. */
@@ -52,9 +51,10 @@ function forward({ x, weight, bias }: Parts, geometry: Geometry, precision: Prec
     () => {
       const { batch, outHeight, outWidth } = geometry;
       const outputs = weight.shape[0];
-      const rows = reshape(weight, [outputs, -1]) as Tensor2D; // [O, I k k]
-      const y = product(patchesWebGPU(x, geometry), rows, { transposeB: true, bias, precision });
-      return reshape(y, [batch, outHeight, outWidth, outputs]);
+      return tidy(() => {
+        const y = product(patchesOf(x, geometry), weightRows(weight), { transposeB: true, bias, precision });
+        return reshape(y, [batch, outHeight, outWidth, outputs]) as Tensor4D;
+      });
     },
     portable,
   );

@@ -1,79 +1,76 @@
 import { programs, runProgram, spread } from '@latte-flow/runtime';
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 
+import { packOf, valueOf, type Pack } from '../kernel/value.ts';
 import { sumRows } from '../reduction/index.ts';
 import { patchValues, windowCount, type Geometry } from './geometry.ts';
 
 const LANES = 256;
 
-/** One invocation a value. */
+/** One invocation a value, or a vector of them. */
 const VALUE_OF_INVOCATION = /* wgsl */ `
   @compute @workgroup_size(${LANES})
   fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
     let index = (group.x + group.y * groups.x) * ${LANES}u + lane;
     if (index >= params.size) { return; }`;
 
-const SIZES = ['size: u32', 'height: u32', 'width: u32', 'channels: u32', 'out_height: u32', 'out_width: u32'];
+const SIZES = ['size: u32', 'height: u32', 'width: u32', 'out_height: u32', 'out_width: u32'];
 
-const sizesOf = ({ height, width, channels, outHeight, outWidth }: Geometry): number[] => [
-  height,
-  width,
-  channels,
-  outHeight,
-  outWidth,
-];
+const sizesOf = ({ height, width, outHeight, outWidth }: Geometry): number[] => [height, width, outHeight, outWidth];
 
-const patchesProgram = programs((kernel: number, stride: number) => ({
+/** `pack` neighbouring channels at a time. */
+const patchesProgram = programs((kernel: number, stride: number, vectors: number, pack: Pack) => ({
   name: 'patches',
-  inputs: ['x: array<f32>'],
-  outputs: ['patches: array<f32>'],
+  inputs: ['x: array<Value>'],
+  outputs: ['patches: array<Value>'],
   params: SIZES,
   body: /* wgsl */ `
+    ${valueOf(pack)}
     ${VALUE_OF_INVOCATION}
-      let columns = params.channels * ${kernel * kernel}u;
-      let window = index / columns;
-      let column = index % columns;
-      let tap = column % ${kernel * kernel}u;
+      let channel = index % ${vectors}u;
+      let tap = (index / ${vectors}u) % ${kernel * kernel}u;
+      let window = index / ${vectors * kernel * kernel}u;
       let out_row = window / params.out_width;
       let image = out_row / params.out_height;
       let row = i32((out_row % params.out_height) * ${stride}u + tap / ${kernel}u) - ${(kernel - 1) / 2};
       let place = i32((window % params.out_width) * ${stride}u + tap % ${kernel}u) - ${(kernel - 1) / 2};
-      var value = 0.0;
+      var value = Value();
       if (row >= 0 && row < i32(params.height) && place >= 0 && place < i32(params.width)) {
-        value = x[((image * params.height + u32(row)) * params.width + u32(place)) * params.channels + column / ${kernel * kernel}u];
+        value = x[((image * params.height + u32(row)) * params.width + u32(place)) * ${vectors}u + channel];
       }
       patches[index] = value;
     }`,
 }));
 
-/** x [B, H, W, C] -> what each window covers, [B h w, C k k]: channel by channel, as a weight [O, C, k, k] has it. */
+/** x [B, H, W, C] -> what each window covers, [B h w, k k C]: place by place of the kernel. */
 export function patchesWebGPU(x: Tensor4D, geometry: Geometry): Tensor2D {
   const { channels, kernel, stride } = geometry;
-  const size = patchValues(geometry);
-  const [patches] = runProgram(patchesProgram(kernel, stride), {
+  const pack = packOf(channels);
+  const size = patchValues(geometry) / pack;
+  const [patches] = runProgram(patchesProgram(kernel, stride, channels / pack, pack), {
     inputs: [x],
-    outputs: [{ shape: [windowCount(geometry), channels * kernel * kernel] }],
+    outputs: [{ shape: [windowCount(geometry), kernel * kernel * channels] }],
     params: [size, ...sizesOf(geometry)],
     workgroups: spread(Math.ceil(size / LANES)),
   });
   return patches as Tensor2D;
 }
 
-const foldProgram = programs((kernel: number, stride: number) => ({
+const foldProgram = programs((kernel: number, stride: number, vectors: number, pack: Pack) => ({
   name: 'fold',
-  inputs: ['patches: array<f32>'],
-  outputs: ['x: array<f32>'],
+  inputs: ['patches: array<Value>'],
+  outputs: ['x: array<Value>'],
   params: SIZES,
   body: /* wgsl */ `
+    ${valueOf(pack)}
     ${VALUE_OF_INVOCATION}
-      let channel = index % params.channels;
-      let pixel = index / params.channels;
+      let channel = index % ${vectors}u;
+      let pixel = index / ${vectors}u;
       let place = pixel % params.width;
       let image_row = pixel / params.width;
       let row = image_row % params.height;
       let first = (image_row / params.height) * params.out_height;
-      let columns = params.channels * ${kernel * kernel}u;
-      var sum = 0.0;
+      var sum = Value();
       for (var i = 0u; i < ${kernel}u; i++) {
         let y = row + ${(kernel - 1) / 2}u - i; // wraps around below 0, and is then too large
         if (y % ${stride}u != 0u || y / ${stride}u >= params.out_height) { continue; }
@@ -81,18 +78,19 @@ const foldProgram = programs((kernel: number, stride: number) => ({
           let x_ = place + ${(kernel - 1) / 2}u - j;
           if (x_ % ${stride}u != 0u || x_ / ${stride}u >= params.out_width) { continue; }
           let window = (first + y / ${stride}u) * params.out_width + x_ / ${stride}u;
-          sum += patches[window * columns + channel * ${kernel * kernel}u + i * ${kernel}u + j];
+          sum += patches[(window * ${kernel * kernel}u + i * ${kernel}u + j) * ${vectors}u + channel];
         }
       }
       x[index] = sum;
     }`,
 }));
 
-/** The transpose of `patchesWebGPU`: adds [B h w, C k k] up where the windows overlap, [B, H, W, C]. */
+/** The transpose of `patchesWebGPU`: adds [B h w, k k C] up where the windows overlap, [B, H, W, C]. */
 export function foldWebGPU(patches: Tensor2D, geometry: Geometry): Tensor4D {
   const { batch, height, width, channels, kernel, stride } = geometry;
-  const size = batch * height * width * channels;
-  const [x] = runProgram(foldProgram(kernel, stride), {
+  const pack = packOf(channels);
+  const size = (batch * height * width * channels) / pack;
+  const [x] = runProgram(foldProgram(kernel, stride, channels / pack, pack), {
     inputs: [patches],
     outputs: [{ shape: [batch, height, width, channels] }],
     params: [size, ...sizesOf(geometry)],
