@@ -1,9 +1,15 @@
 import { LatteFlowError, requireOneOf, throwIfAborted } from '@latte-flow/core';
-import { enableProdMode, setBackend } from '@tensorflow/tfjs-core';
+import { enableProdMode, env, setBackend } from '@tensorflow/tfjs-core';
 
 import { deviceOptions, devicePreference, type Device, type DeviceOption } from './device.ts';
 import { loadBackend, type WasmPaths } from './load-backend.ts';
-import { describeAdapter, isSoftwareAdapter, type Obstacle, type Platform } from './platform.ts';
+import {
+  describeAdapter,
+  DISPATCHES_A_SUBMISSION,
+  isSoftwareAdapter,
+  type Obstacle,
+  type Platform,
+} from './platform.ts';
 
 export interface BootOptions {
   /** Default `auto`. */
@@ -66,6 +72,9 @@ async function start(platform: Platform, device: Device, { automatic, wasmPaths 
           ? 'In a browser, serve the .wasm files of @tensorflow/tfjs-backend-wasm and name their folder as wasmPaths.'
           : 'Choose another device.',
     });
+  }
+  if (adapter !== undefined && !isSoftwareAdapter(adapter)) {
+    env().set('WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE', DISPATCHES_A_SUBMISSION);
   }
   return adapter === undefined ? device : `${device} (${describeAdapter(adapter)})`;
 }
