@@ -3,8 +3,8 @@ import { programs } from '@latte-flow/runtime';
 import { lines, range } from '../kernel/unrolled.ts';
 import type { OperandLayout, OperandReader } from './operand.ts';
 import { matrixResult } from './matrix-result.ts';
-import { sidesReader, sidesWgsl } from './sides.ts';
-import { readerOfA, tileOrigin, walkTiles, type StagedOperand } from './tile-walk.ts';
+import { sidesReaders, sidesWgsl } from './sides.ts';
+import { readerOfA, stagedOperand, tileOrigin, walkTiles, type StagedOperand, type TiledOperand } from './tile-walk.ts';
 
 /**
  * C = A B with operands rounded to f16 on their way into workgroup memory, multiplied by the matrix units of the device
@@ -31,6 +31,7 @@ export const matrixProduct = programs(
     isOneResult: boolean,
     bias: boolean,
     residual: boolean,
+    isWhole: boolean,
   ) => {
     const sides = { count, isOneResult, bias, residual };
     const wgsl = sidesWgsl(sides, vectorC ? 'vec4f' : 'f32');
@@ -43,41 +44,37 @@ export const matrixProduct = programs(
     const [strideA, strideB] = [strideOf(!transposeA, rows), strideOf(transposeB, columns)];
     const [sizeA, sizeB] = [(transposeA ? depth : rows) * strideA, (transposeB ? columns : depth) * strideB];
     const operand = (
-      name: 'a' | 'b',
-      extent: number,
-      innerContiguous: boolean,
-      origin: string,
-      tileStride: number,
       reader: OperandReader,
-    ): StagedOperand => {
-      const perLane = (extent * depth) / 4 / lanes;
-      const [across, along] = innerContiguous ? [depth / 4, 'depth_start'] : [extent / 4, origin];
-      const places = range(perLane).map(
-        (i) => `
-          let row_${name}${i} = (lane + ${i * lanes}u) / ${across}u;
-          let column_${name}${i} = ((lane + ${i * lanes}u) % ${across}u) * 4u;
-          var next_${name}${i}: ${reader.type};`,
-      );
-      const outer = innerContiguous ? origin : 'depth_start';
-      return {
-        places: lines(places),
-        read: lines(
-          range(perLane).map(
-            (i) => `next_${name}${i} = read_${name}(${outer} + row_${name}${i}, ${along} + column_${name}${i});`,
-          ),
-        ),
-        store: lines(
-          range(perLane).map(
-            (i) =>
-              `tile_${name}[row_${name}${i} * ${tileStride}u + column_${name}${i} / 4u] = ${halvesOf(`next_${name}${i}`, reader)};`,
-          ),
-        ),
-      };
-    };
+      stride: number,
+      tiled: Pick<TiledOperand, 'name' | 'extent' | 'innerContiguous' | 'origin' | 'readers'>,
+    ): StagedOperand =>
+      stagedOperand({
+        ...tiled,
+        depth,
+        lanes,
+        isWhole,
+        convert: (read) => halvesOf(read, reader),
+        put: ({ value, outer, inner }) => {
+          const [row, column] = tiled.innerContiguous ? [outer, inner] : [inner, outer];
+          return `tile_${tiled.name}[${row} * ${stride}u + ${column} / 4u] = ${value};`;
+        },
+      });
     const readerA = readerOfA(layoutA, transposeA);
-    const readerB = sidesReader(count, layoutB, transposeB);
-    const a = operand('a', rows, !transposeA, 'row_start', strideA, readerA);
-    const b = operand('b', columns, transposeB, 'column_start', strideB, readerB);
+    const readersB = sidesReaders(count, layoutB, transposeB);
+    const a = operand(readerA, strideA, {
+      name: 'a',
+      extent: rows,
+      innerContiguous: !transposeA,
+      origin: 'row_start',
+      readers: [readerA],
+    });
+    const b = operand(readersB[0]!, strideB, {
+      name: 'b',
+      extent: columns,
+      innerContiguous: transposeB,
+      origin: 'column_start',
+      readers: readersB,
+    });
     // The types name columns first.
     const left = `subgroup_matrix_left<f16, ${unitDepth}, ${unitRows}>`;
     const right = `subgroup_matrix_right<f16, ${unitColumns}, ${unitDepth}>`;
@@ -108,14 +105,14 @@ export const matrixProduct = programs(
       name: 'matrixProduct',
       directives:
         'enable f16; enable subgroups; enable chromium_experimental_subgroup_matrix; diagnostic(off, chromium.subgroup_matrix_uniformity); diagnostic(off, subgroup_uniformity);',
-      inputs: [...readerA.inputs, ...readerB.inputs, ...wgsl.inputs],
+      inputs: [...readerA.inputs, ...readersB.flatMap(({ inputs }) => inputs), ...wgsl.inputs],
       outputs: wgsl.outputs,
-      params: ['m: u32', 'k: u32', 'piece: u32', ...wgsl.params, ...readerB.params],
+      params: ['m: u32', 'k: u32', 'piece: u32', ...wgsl.params, ...readersB[0]!.params],
       body: /* wgsl */ `
         ${wgsl.declarations}
         ${readerA.body}
-        ${readerB.functions}
-        ${readerB.body}
+        ${readersB[0]!.functions}
+        ${lines(readersB.map(({ body }) => body))}
         var<workgroup> tile_a: array<vec2u, ${sizeA}>;
         var<workgroup> tile_b: array<vec2u, ${sizeB}>;
         ${result.memory}

@@ -15,54 +15,42 @@ export interface OperandReader {
   readonly inputs: readonly string[];
   /** Declarations of further parameters. */
   readonly params: readonly string[];
-  /** WGSL type of what `read_{name}` returns: what waits in registers for its turn. */
+  /** WGSL type of what is read: what waits in registers for its turn. */
   readonly type: 'vec4f' | 'vec2u';
   /** WGSL of what `value` calls, once a program. */
   readonly functions: string;
-  /** WGSL: `read_{name}(row, column)` reads 4 elements along the contiguous axis, zeros beyond the edges; `column` is a multiple of 4. */
+  /** WGSL of what `read` calls. */
   readonly body: string;
+  /**
+   * WGSL: 4 elements along the contiguous axis, as they lie; `column` is a multiple of 4. Beyond the edges they are any values. Nothing is
+   * done with them here: a program that uses what it reads waits for it.
+   */
+  read(row: string, column: string): string;
   /** WGSL: the 4 float32 values of what was read. */
   value(read: string): string;
 }
 
-/** `outer` and `inner` are the sizes of the operand's axes, the contiguous one last. */
-export function operandReader(
-  name: string,
-  layout: OperandLayout,
-  { outer, inner }: { readonly outer: string; readonly inner: string },
-): OperandReader {
+/** @param contiguous WGSL of the length of the operand's contiguous axis */
+export function operandReader(name: string, layout: OperandLayout, contiguous: string): OperandReader {
+  const common = { layout, params: [], functions: '', type: 'vec4f', value: (read: string) => read } as const;
   if (layout === 'vectors') {
     return {
-      layout,
+      ...common,
       inputs: [`${name}: array<vec4f>`],
-      params: [],
-      functions: '',
-      type: 'vec4f',
-      value: (read) => read,
-      body: /* wgsl */ `
-        fn read_${name}(row: u32, column: u32) -> vec4f {
-          let isThere = row < ${outer} && column < ${inner};
-          return select(vec4f(), ${name}[select(0u, (row * ${inner} + column) / 4u, isThere)], isThere);
-        }`,
+      body: '',
+      read: (row, column) => `${name}[((${row}) * ${contiguous} + ${column}) / 4u]`,
     };
   }
   if (layout === 'scalars') {
     return {
-      layout,
+      ...common,
       inputs: [`${name}: array<f32>`],
-      params: [],
-      functions: '',
-      type: 'vec4f',
-      value: (read) => read,
       body: /* wgsl */ `
         fn read_${name}(row: u32, column: u32) -> vec4f {
-          var values = vec4f();
-          if (row >= ${outer}) { return values; }
-          for (var i = 0u; i < 4u; i++) {
-            if (column + i < ${inner}) { values[i] = ${name}[row * ${inner} + column + i]; }
-          }
-          return values;
+          let at = row * ${contiguous} + column;
+          return vec4f(${name}[at], ${name}[at + 1u], ${name}[at + 2u], ${name}[at + 3u]);
         }`,
+      read: (row, column) => `read_${name}(${row}, ${column})`,
     };
   }
   const { inputs, read, unpack } = packedReader(layout, `_${name}`);
@@ -72,12 +60,8 @@ export function operandReader(
     params: ['weight_words: u32'],
     functions: unpack,
     type: 'vec2u',
+    body: read,
+    read: (row, column) => `read_quad_${name}(${row}, (${column}) / 4u)`,
     value: (bits) => `unpack_quad(${bits})`,
-    body: /* wgsl */ `
-      ${read}
-      fn read_${name}(row: u32, column: u32) -> vec2u {
-        let isThere = row < ${outer} && column < ${inner};
-        return select(vec2u(), read_quad_${name}(select(0u, row, isThere), column / 4u), isThere);
-      }`,
   };
 }

@@ -20,19 +20,12 @@ export function ofSide(count: number, statement: (side: number) => string): stri
   return `switch side { ${cases.join(' ')} default: { ${statement(count - 1)} } }`;
 }
 
-/** The reader of B, whose rows are the columns of C where `transposeB`. */
-export function sidesReader(count: number, layout: OperandLayout, transposeB: boolean): OperandReader {
-  const axes = (n: string) => (transposeB ? { outer: n, inner: 'params.k' } : { outer: 'params.k', inner: n });
-  if (count === 1) return operandReader('b', layout, axes('params.n'));
-  const readers = range(count).map((side) => operandReader(`b${side}`, layout, axes(`params.n${side}`)));
-  const first = readers[0]!;
-  return {
-    ...first,
-    inputs: readers.flatMap(({ inputs }) => inputs),
-    body: /* wgsl */ `
-      ${lines(readers.map(({ body }) => body))}
-      fn read_b(row: u32, column: u32) -> ${first.type} { ${ofSide(count, (side) => `return read_b${side}(row, column);`)} }`,
-  };
+/** The readers of B, one a side; its rows are the columns of C where `transposeB`. */
+export function sidesReaders(count: number, layout: OperandLayout, transposeB: boolean): OperandReader[] {
+  return range(count).map((side) => {
+    const suffix = count === 1 ? '' : `${side}`;
+    return operandReader(`b${suffix}`, layout, transposeB ? 'params.k' : `params.n${suffix}`);
+  });
 }
 
 /** What a program says of its sides, in WGSL. */

@@ -2,61 +2,28 @@ import { programs } from '@latte-flow/runtime';
 
 import { lines, range } from '../kernel/unrolled.ts';
 import type { OperandLayout, OperandReader } from './operand.ts';
-import { sidesReader, sidesWgsl, type SidesWgsl } from './sides.ts';
-import { readerOfA, tileOrigin, walkTiles, type StagedOperand } from './tile-walk.ts';
+import { sidesReaders, sidesWgsl, type SidesWgsl } from './sides.ts';
+import { readerOfA, stagedOperand, tileOrigin, walkTiles, type TiledOperand } from './tile-walk.ts';
 import { lanesOf } from './tiling.ts';
 
-interface Operand {
-  readonly name: 'a' | 'b';
-  /** Extent of the tile along the result's axis. */
-  readonly extent: number;
-  /** Whether the inner axis of the product is the operand's contiguous one. */
-  readonly innerContiguous: boolean;
-  /** Where the workgroup's tile starts along the result's axis. */
-  readonly origin: string;
-  readonly reader: OperandReader;
-}
+/** Vectors between rows of a tile in workgroup memory: one more than there are, so that rows begin at different banks. */
+const strideOf = (extent: number): number => extent / 4 + 1;
 
-/** Every lane's share of a tile: read into registers, then put into workgroup memory as [depth][extent]. */
-function staging(
-  { name, extent, innerContiguous, origin, reader }: Operand,
-  { depth, lanes }: { depth: number; lanes: number },
-): StagedOperand & { readonly memory: string; readonly stride: number } {
-  const vectors = (extent * depth) / 4;
-  const perLane = Math.ceil(vectors / lanes);
-  const stride = extent / 4 + 1;
-  const place = (i: number): string => {
-    const at = `(lane + ${i * lanes}u)`;
-    return innerContiguous
-      ? `let outer_${name}${i} = ${at} / ${depth / 4}u; let inner_${name}${i} = (${at} % ${depth / 4}u) * 4u;`
-      : `let inner_${name}${i} = ${at} / ${extent / 4}u; let outer_${name}${i} = (${at} % ${extent / 4}u) * 4u;`;
-  };
-  const guard = (i: number, text: string): string =>
-    (i + 1) * lanes > vectors ? `if (lane + ${i * lanes}u < ${vectors}u) { ${text} }` : text;
-  const read = (i: number): string => {
-    const [outer, inner] = [`${origin} + outer_${name}${i}`, `depth_start + inner_${name}${i}`];
-    return guard(
-      i,
-      `next_${name}${i} = read_${name}(${innerContiguous ? `${outer}, ${inner}` : `${inner}, ${outer}`});`,
-    );
-  };
-  const put = (i: number): string =>
-    innerContiguous
-      ? lines(
-          range(4).map(
-            (j) =>
-              `tile_${name}[(inner_${name}${i} + ${j}u) * ${stride}u + outer_${name}${i} / 4u][outer_${name}${i} % 4u] = value_${name}${i}[${j}];`,
-          ),
-        )
-      : `tile_${name}[inner_${name}${i} * ${stride}u + outer_${name}${i} / 4u] = value_${name}${i};`;
-  const store = (i: number): string =>
-    guard(i, `let value_${name}${i} = ${reader.value(`next_${name}${i}`)}; ${put(i)}`);
+/** An operand as [depth][extent] in workgroup memory. */
+function operandOf(reader: OperandReader, operand: Omit<TiledOperand, 'put' | 'convert'>): TiledOperand {
+  const { name, extent, innerContiguous } = operand;
+  const stride = strideOf(extent);
   return {
-    memory: `var<workgroup> tile_${name}: array<vec4f, ${depth * stride}>;`,
-    places: lines(range(perLane).map((i) => `${place(i)} var next_${name}${i}: ${reader.type};`)),
-    read: lines(range(perLane).map(read)),
-    store: lines(range(perLane).map(store)),
-    stride,
+    ...operand,
+    convert: (read) => reader.value(read),
+    put: ({ value, outer, inner }) =>
+      innerContiguous
+        ? lines(
+            range(4).map(
+              (j) => `tile_${name}[(${inner} + ${j}u) * ${stride}u + ${outer} / 4u][${outer} % 4u] = ${value}[${j}];`,
+            ),
+          )
+        : `tile_${name}[${inner} * ${stride}u + ${outer} / 4u] = ${value};`,
   };
 }
 
@@ -81,21 +48,36 @@ export const tiledProduct = programs(
     isOneResult: boolean,
     bias: boolean,
     residual: boolean,
+    isWhole: boolean,
   ) => {
     const sides = sidesWgsl({ count, isOneResult, bias, residual }, vectorC ? 'vec4f' : 'f32');
     const lanes = lanesOf({ rows, columns, depth, perLaneRows, perLaneColumns });
     const across = columns / perLaneColumns;
     const [rowChunks, columnChunks] = [perLaneRows / 4, perLaneColumns / 4];
     const readerA = readerOfA(layoutA, transposeA);
-    const readerB = sidesReader(count, layoutB, transposeB);
-    const a = staging(
-      { name: 'a', extent: rows, innerContiguous: !transposeA, origin: 'row_start', reader: readerA },
-      { depth, lanes },
+    const readersB = sidesReaders(count, layoutB, transposeB);
+    const common = { depth, lanes, isWhole };
+    const a = stagedOperand(
+      operandOf(readerA, {
+        ...common,
+        name: 'a',
+        extent: rows,
+        innerContiguous: !transposeA,
+        origin: 'row_start',
+        readers: [readerA],
+      }),
     );
-    const b = staging(
-      { name: 'b', extent: columns, innerContiguous: transposeB, origin: 'column_start', reader: readerB },
-      { depth, lanes },
+    const b = stagedOperand(
+      operandOf(readersB[0]!, {
+        ...common,
+        name: 'b',
+        extent: columns,
+        innerContiguous: transposeB,
+        origin: 'column_start',
+        readers: readersB,
+      }),
     );
+    const [strideA, strideB] = [strideOf(rows), strideOf(columns)];
     const rowOf = (i: number): string =>
       `row_start + ${Math.floor(i / 4) * (rows / rowChunks) + (i % 4)}u + lane_row * 4u`;
     const columnOf = (j: number): string => `column_start + ${j * (columns / columnChunks)}u + lane_column * 4u`;
@@ -103,24 +85,24 @@ export const tiledProduct = programs(
     const multiply = lines(
       range(depth).map(
         (i) => /* wgsl */ `{
-          ${lines(range(rowChunks).map((r) => `let a${r} = tile_a[lane_row + ${i * a.stride + (r * rows) / rowChunks / 4}u];`))}
-          ${lines(range(columnChunks).map((j) => `let b${j} = tile_b[lane_column + ${i * b.stride + (j * columns) / columnChunks / 4}u];`))}
+          ${lines(range(rowChunks).map((r) => `let a${r} = tile_a[lane_row + ${i * strideA + (r * rows) / rowChunks / 4}u];`))}
+          ${lines(range(columnChunks).map((j) => `let b${j} = tile_b[lane_column + ${i * strideB + (j * columns) / columnChunks / 4}u];`))}
           ${lines(range(perLaneRows).flatMap((i) => range(columnChunks).map((j) => `sum${i}_${j} = fma(vec4f(a${Math.floor(i / 4)}[${i % 4}]), b${j}, sum${i}_${j});`)))}
         }`,
       ),
     );
     return {
       name: 'product',
-      inputs: [...readerA.inputs, ...readerB.inputs, ...sides.inputs],
+      inputs: [...readerA.inputs, ...readersB.flatMap(({ inputs }) => inputs), ...sides.inputs],
       outputs: sides.outputs,
-      params: ['m: u32', 'k: u32', 'piece: u32', ...sides.params, ...readerB.params],
+      params: ['m: u32', 'k: u32', 'piece: u32', ...sides.params, ...readersB[0]!.params],
       body: /* wgsl */ `
         ${sides.declarations}
         ${readerA.body}
-        ${readerB.functions}
-        ${readerB.body}
-        ${a.memory}
-        ${b.memory}
+        ${readersB[0]!.functions}
+        ${lines(readersB.map(({ body }) => body))}
+        var<workgroup> tile_a: array<vec4f, ${depth * strideA}>;
+        var<workgroup> tile_b: array<vec4f, ${depth * strideB}>;
         ${writer(vectorC, sides)}
         @compute @workgroup_size(${lanes})
         fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {

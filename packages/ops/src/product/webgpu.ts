@@ -129,6 +129,7 @@ export function runCut(a: Tensor, bs: readonly Weight[], { task, sizes, cut }: W
     isCut || ns.length === 1,
     bias,
     residual,
+    k % depth === 0,
   ] as const;
   const program =
     cut.kind === 'matrix'

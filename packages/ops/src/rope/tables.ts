@@ -52,19 +52,21 @@ export function ropeTables(positions: RopePositions, { headDim, theta, sections 
   const cos = new Float32Array(batch * tokens * headDim);
   const sin = new Float32Array(cos.length);
   // Tokens share positions, those of a batch of prompts nearly all of them: each is computed once.
-  const rows = new Map<string, number>();
+  const rows = new Map<number | string, number>();
   for (let b = 0, at = 0; b < batch; b++) {
     for (let s = 0; s < tokens; s++, at += headDim) {
-      const position = positions.map((axis) => axis[b]![s]!);
-      const same = rows.get(position.join());
+      const first = positions[0]![b]![s]!;
+      const isText = positions.every((axis) => axis[b]![s] === first);
+      const place = isText ? first : positions.map((axis) => axis[b]![s]).join();
+      const same = rows.get(place);
       if (same !== undefined) {
         cos.copyWithin(at, same, same + headDim);
         sin.copyWithin(at, same, same + headDim);
         continue;
       }
-      rows.set(position.join(), at);
+      rows.set(place, at);
       for (let i = 0; i < half; i++) {
-        const angle = position[axes[i]!]! * frequencies[i]!;
+        const angle = positions[axes[i]!]![b]![s]! * frequencies[i]!;
         cos[at + i] = cos[at + i + half] = Math.cos(angle);
         sin[at + i] = sin[at + i + half] = Math.sin(angle);
       }

@@ -15,6 +15,8 @@ import { afterAll, beforeAll, describe, expect } from 'vitest';
 
 import { webgpuTest } from '../../../../tooling/test/webgpu.ts';
 import { bootBackend } from '../node.ts';
+import { webgpuDevice } from './backend.ts';
+import { captureStep } from './capture.ts';
 
 /** The values of a copy made on the device: an untouched tensor gives back the host's own. */
 async function throughDevice(x: Tensor): Promise<number[]> {
@@ -83,5 +85,58 @@ describe('direct uploads', () => {
     }
     expect(await run(steps)).toEqual(expected);
     expect(memory()).toMatchObject({ numTensors: before.numTensors, numBytesInGPU: before.numBytesInGPU });
+  });
+
+  webgpuTest('of large arrays keep their order too, through memory that is used again', async () => {
+    await bootBackend({ device: 'webgpu' });
+    const size = 2 ** 18; // 1 MiB
+    const created: number[] = [];
+    const device = webgpuDevice()!;
+    const create = device.createBuffer.bind(device);
+    device.createBuffer = (descriptor) => {
+      if (descriptor.mappedAtCreation === true) created.push(descriptor.size);
+      return create(descriptor);
+    };
+    try {
+      const before = memory() as ReturnType<typeof memory> & { numBytesInGPU: number };
+      // More at once than there is staging memory for, and step by step.
+      for (const [count, isRead] of [
+        [80, false],
+        [8, true],
+      ] as const) {
+        let state: Tensor = tensor1d(new Float32Array(size));
+        for (let step = 0; step < count; step++) {
+          const next = tidy(() => add(state, tensor1d(new Float32Array(size).fill(step % 7, step))));
+          state.dispose();
+          state = next;
+          if (isRead) await state.data();
+        }
+        const values = await state.data();
+        state.dispose();
+        const sumTo = (last: number) => Array.from({ length: last + 1 }, (_, i) => i % 7).reduce((a, b) => a + b, 0);
+        expect([values[0], values[3], values[size - 1]]).toEqual([0, sumTo(3), sumTo(count - 1)]);
+      }
+      expect(created.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(2 ** 26);
+      expect(created.length).toBeGreaterThan(2);
+      expect(memory()).toMatchObject({ numTensors: before.numTensors, numBytesInGPU: before.numBytesInGPU });
+    } finally {
+      device.createBuffer = create;
+    }
+  });
+
+  webgpuTest('of large constants in a captured step happen once', async () => {
+    await bootBackend({ device: 'webgpu' });
+    const size = 2 ** 18;
+    const before = memory().numTensors;
+    const x = tensor1d(new Float32Array(size).fill(2));
+    const step = captureStep((input) => [mul(input!, tensor1d(new Float32Array(size).fill(3)))], [x]);
+    for (let i = 0; i < 2; i++) {
+      const [y] = step.run(x);
+      expect((await y!.data())[size - 1]).toBe(6);
+      y!.dispose();
+    }
+    step.dispose();
+    x.dispose();
+    expect(memory().numTensors).toBe(before);
   });
 });

@@ -1,6 +1,8 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 
 import { webgpuBackend, type WebGPUBackend } from './backend.ts';
+import { CapturePool } from './capture-pool.ts';
+import { StagingBuffers } from './staging.ts';
 
 const TENSOR_USAGE = 0x80 | 0x4 | 0x8; // STORAGE | COPY_SRC | COPY_DST
 
@@ -13,14 +15,16 @@ export function uploadNow({ dataId }: Tensor): void {
 }
 
 /**
- * Makes the backend upload through `queue.writeBuffer`. Its own way stages every tensor, each scalar operand of an op
- * among them, in a new mapped buffer and copies that inside the command encoder, which ends the compute pass.
+ * Makes the backend upload through `queue.writeBuffer`, and large arrays through staging buffers that are used again. Its own way
+ * stages every tensor, each scalar operand of an op among them, in a new mapped buffer and copies that inside the
+ * command encoder, which ends the compute pass.
  *
  * Safe because buffers come back to the backend's pool only after the commands that use them were submitted: a write
  * to one is ordered after those, and before everything that is still to be submitted.
  */
 export function uploadDirectly(webgpu: WebGPUBackend): void {
   const stage = webgpu.uploadToGPU.bind(webgpu);
+  const staging = new StagingBuffers(webgpu);
   webgpu.uploadToGPU = (dataId) => {
     const data = webgpu.tensorMap.get(dataId);
     const { values, dtype } = data;
@@ -29,7 +33,8 @@ export function uploadDirectly(webgpu: WebGPUBackend): void {
     if (values === null || values === undefined || !isNumeric) return stage(dataId);
     const elements = dtype === 'float32' ? asArray(values, Float32Array) : asArray(values, Int32Array);
     data.resource = webgpu.bufferManager.acquireBuffer(elements.byteLength, TENSOR_USAGE);
-    webgpu.queue.writeBuffer(data.resource, 0, elements);
+    const isRecorded = webgpu.bufferManager instanceof CapturePool; // a replay would copy again
+    if (isRecorded || !staging.write(data.resource, elements)) webgpu.queue.writeBuffer(data.resource, 0, elements);
     data.values = null;
   };
 }
