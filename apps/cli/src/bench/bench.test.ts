@@ -75,7 +75,8 @@ describe('latte bench ops', () => {
     expect(report.versions.dawn).toMatch(/^webgpu \d/);
     expect(report.limits.maxBufferSize).toBeGreaterThan(0);
     const results: BenchResult[] = report.results;
-    for (const { error, weights } of results) expect(error ?? 0).toBeLessThan(weights === 'float16' ? 1e-2 : 1e-5);
+    for (const { error, weights, precision } of results)
+      expect(error ?? 0).toBeLessThan(weights === 'float16' || precision === 'float16' ? 1e-2 : 1e-5);
     expect(results.filter(({ weights }) => weights === 'float16').map(({ mode }) => mode)).toEqual([
       'enqueued',
       'captured',

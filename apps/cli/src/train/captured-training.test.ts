@@ -26,9 +26,9 @@ afterAll(() => rm(root, { recursive: true }));
 /** Losses, gradient norms and weights of some steps. */
 async function trained(
   config: TrainingConfig,
-  { model, isCaptured, steps }: { model: LearnedModel<unknown>; isCaptured: boolean; steps: number },
+  { learned, isCaptured, steps }: { learned: LearnedModel<unknown>; isCaptured: boolean; steps: number },
 ) {
-  using _owned = model;
+  using model = learned;
   await using pool = await openBatchPool(config);
   using trainer = trainerOf({ ...model, isCaptured, parameters: model.parameters }, pool, config);
   const records: number[][] = [];
@@ -49,7 +49,7 @@ describe.each([
     const before = memory().numTensors;
     const config = parseTrainingConfig(tiny.configs[task], join(root, 'train.json'));
     const run = async (isCaptured: boolean) =>
-      trained(config, { model: (await open(config)) as unknown as LearnedModel<unknown>, isCaptured, steps });
+      trained(config, { learned: (await open(config)) as unknown as LearnedModel<unknown>, isCaptured, steps });
     const plain = await run(false);
     const captured = await run(true);
     expect(new Set(plain.records.map(([loss]) => loss)).size).toBe(steps);

@@ -1,5 +1,5 @@
-import { programs, runProgram, type OutputSpec } from '@latte-flow/runtime';
-import { tidy, type Tensor } from '@tensorflow/tfjs-core';
+import { programs, runProgram } from '@latte-flow/runtime';
+import type { Tensor } from '@tensorflow/tfjs-core';
 
 import { blockSizes, keyBuffers, type AttentionBlocks, type BlockSizes } from './blocks.ts';
 import { BLIND, NOTHING } from './blind-rows.ts';
@@ -13,13 +13,10 @@ import {
   mapStore,
   storeFunction,
 } from './buffers.ts';
-import { joinParts } from './parts-webgpu.ts';
+import { forwardOutputs, forwardResult, partsOf, type ForwardResult, type OwnMap } from './parts-webgpu.ts';
 import { accumulate, products, stage, stagedArray, storeRows, sums, tileConstants, weightsArray } from './tile-wgsl.ts';
 import { each } from '../kernel/unrolled.ts';
-import { chooseTile, columnsOf, occupancy, rowsOf, type Tile } from './tile.ts';
-
-/** The own block's scores are written, with a gated map added or without. */
-type OwnMap = 'none' | 'first' | 'carried';
+import { chooseTile, columnsOf, rowsOf, type Tile } from './tile.ts';
 
 const forwardProgram = programs(
   (
@@ -140,27 +137,9 @@ const forwardProgram = programs(
   },
 );
 
-interface ForwardResult {
-  /** [B, H, N, E] */
-  readonly output: Tensor;
-  /** [B, H, N]: of the visible scores of each row; huge where it sees nothing. */
-  readonly logSumExp: Tensor;
-  /** [B, H, N, N], if asked for. */
-  readonly map?: Tensor;
-}
-
 /** The tile of a forward pass; undefined for heads that are too wide for the device. */
 export function forwardTile({ width, rows, batches }: BlockSizes): Tile | undefined {
   return chooseTile({ width, rows, batches, staged: 1, weights: 1, sums: 1 });
-}
-
-/** In how many parts the keys are cut, where rows alone would leave the device idle. */
-function partsOf(sizes: BlockSizes, tile: Tile): { parts: number; keysEach: number } {
-  const tiles = Math.ceil(sizes.keys / columnsOf(tile));
-  const workgroups = Math.ceil(sizes.rows / rowsOf(tile)) * sizes.batches;
-  const wanted = Math.max(1, Math.min(Math.ceil(tiles / 2), Math.floor(occupancy().workgroups / workgroups)));
-  const keysEach = Math.ceil(tiles / wanted) * columnsOf(tile);
-  return { parts: Math.ceil(sizes.keys / keysEach), keysEach };
 }
 
 /**
@@ -178,22 +157,16 @@ export function attentionWebGPU(
   const sizes = blockSizes(blocks);
   const { batches, groups, rows, queries, contextTokens, keys, width } = sizes;
   const tile = forwardTile(sizes)!;
-  const { parts, keysEach } = partsOf(sizes, tile);
+  const { parts, keysEach } = partsOf(sizes, { rows: rowsOf(tile), columns: columnsOf(tile) });
   const map = residual === undefined ? 'none' : residual.previous === undefined ? 'first' : 'carried';
   const carried = map === 'carried' ? [residual!.previous!, residual!.gate!] : [];
   const bias = visibility === undefined ? [] : [visibility.bias];
   const inVectors = map !== 'none' && fallsInVectors(queries, contextTokens);
   const isBlindZero = visibility?.seen !== undefined;
-  return tidy(() => {
+  const pass = (): Tensor[] => {
     const others = 3 + bias.length + carried.length + (map === 'none' ? 0 : 1); // query, output, log-sum-exp
     const { tensors, hasContext, ownPitch } = keyBuffers(blocks, others);
-    const partAxis: readonly number[] = parts === 1 ? [] : [parts];
-    const outputs: OutputSpec[] = [
-      { shape: [...partAxis, ...query.shape] },
-      { shape: [...partAxis, ...query.shape.slice(0, 3)] },
-    ];
-    if (map !== 'none') outputs.push({ shape: [...query.shape.slice(0, 3), queries] });
-    const results = runProgram(
+    return runProgram(
       forwardProgram(
         width,
         tile.lanesX,
@@ -206,7 +179,7 @@ export function attentionWebGPU(
       ),
       {
         inputs: [query, ...tensors, ...bias, ...carried],
-        outputs,
+        outputs: forwardOutputs(blocks, parts, map),
         params: [
           rows,
           queries,
@@ -221,9 +194,6 @@ export function attentionWebGPU(
         workgroups: [Math.ceil(rows / rowsOf(tile)), parts, batches],
       },
     );
-    const written = { map: results[2] };
-    if (parts === 1) return { output: results[0]!, logSumExp: results[1]!, ...(written.map && written) };
-    const [output, logSumExp] = joinParts([results[0]!, results[1]!], isBlindZero);
-    return { output, logSumExp, ...(written.map && written) };
-  }) as ForwardResult;
+  };
+  return forwardResult(pass, parts, isBlindZero);
 }

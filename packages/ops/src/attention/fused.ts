@@ -1,17 +1,14 @@
 import { zerosLike, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
 
+import { currentPrecision, type Precision } from '../kernel/precision.ts';
 import { withGradientOfMany } from '../with-gradient-of-many.ts';
 import { blockSizes, type AttentionBlocks } from './blocks.ts';
 import { addCarriedValues, carriedGradientWebGPU, weightMapWebGPU, type CarriedMap } from './carried-webgpu.ts';
 import type { AttentionInputs, AttentionResult, ResidualForm } from './inputs.ts';
-import { carriedKeyGradientWebGPU, keyGradientTile, keyGradientWebGPU } from './key-gradient-webgpu.ts';
-import { attentionWebGPU, forwardTile } from './forward-webgpu.ts';
-import {
-  carriedQueryGradientWebGPU,
-  queryGradientTile,
-  queryGradientWebGPU,
-  weightGradientWebGPU,
-} from './query-gradient-webgpu.ts';
+import { attend, carriedKeyGradient, carriedQueryGradient, keyGradient, queryGradient } from './kernels.ts';
+import { carriedKeyGradientWebGPU, keyGradientTile } from './key-gradient-webgpu.ts';
+import { forwardTile } from './forward-webgpu.ts';
+import { carriedQueryGradientWebGPU, queryGradientTile, weightGradientWebGPU } from './query-gradient-webgpu.ts';
 import { rowStatistics } from './row-statistics-webgpu.ts';
 import { occupancy } from './tile.ts';
 
@@ -44,9 +41,20 @@ interface Values {
   readonly map?: Tensor;
 }
 
-function forwardOf(blocks: AttentionBlocks, form?: ResidualForm, carried?: CarriedMap): Values {
-  if (form !== 'probabilities') return attentionWebGPU(blocks, form && { ...carried });
-  const { output, logSumExp } = attentionWebGPU(blocks);
+/** How a pass is computed. Weights that a map was added to are products of float32. */
+interface Way {
+  readonly form?: ResidualForm;
+  readonly precision: Precision;
+}
+
+const wayOf = (form: ResidualForm | undefined): Way => ({
+  form,
+  precision: form === 'probabilities' ? 'float32' : currentPrecision(),
+});
+
+function forwardOf(blocks: AttentionBlocks, { form, precision }: Way, carried?: CarriedMap): Values {
+  if (form !== 'probabilities') return attend(blocks, precision, form && { ...carried });
+  const { output, logSumExp } = attend(blocks, precision);
   if (carried !== undefined) addCarriedValues(output, blocks, { ...carried, logSumExp });
   return { output, logSumExp, map: weightMapWebGPU(blocks, logSumExp, carried) };
 }
@@ -55,16 +63,17 @@ interface Backward extends Values {
   /** The gradient of the output; of the map, unless nothing depends on it. */
   readonly dy: Tensor;
   readonly dmap?: Tensor;
+  readonly precision: Precision;
   readonly wants: (name: Differentiated) => boolean;
 }
 
-function plainGradient(blocks: AttentionBlocks, { dy, output, logSumExp, wants }: Backward): Differentials {
+function plainGradient(blocks: AttentionBlocks, { dy, output, logSumExp, precision, wants }: Backward): Differentials {
   const rows = { dy, statistics: rowStatistics(dy, output, logSumExp) };
   const gradients: Differentials = {};
-  if (wants('query')) gradients.query = queryGradientWebGPU(blocks, rows);
-  if (wants('key') || wants('value')) [gradients.key, gradients.value] = keyGradientWebGPU(blocks, rows, 'own');
+  if (wants('query')) gradients.query = queryGradient(blocks, rows, precision);
+  if (wants('key') || wants('value')) [gradients.key, gradients.value] = keyGradient(blocks, rows, 'own', precision);
   if (wants('contextKey') || wants('contextValue')) {
-    [gradients.contextKey, gradients.contextValue] = keyGradientWebGPU(blocks, rows, 'context');
+    [gradients.contextKey, gradients.contextValue] = keyGradient(blocks, rows, 'context', precision);
   }
   return gradients;
 }
@@ -73,7 +82,7 @@ function plainGradient(blocks: AttentionBlocks, { dy, output, logSumExp, wants }
 function carriedGradient(
   blocks: AttentionBlocks,
   form: ResidualForm,
-  { dy, dmap, output, logSumExp, map, carried, wants }: Backward & { readonly carried?: CarriedMap },
+  { dy, dmap, output, logSumExp, map, carried, precision, wants }: Backward & { readonly carried?: CarriedMap },
 ): Differentials {
   const [dWeights, statistics] =
     form === 'scores'
@@ -81,13 +90,19 @@ function carriedGradient(
       : weightGradientWebGPU(blocks, { dy, logSumExp, dmap });
   const rows = { dy, statistics };
   const gradients: Differentials = {};
-  const [dQuery, dScores] = carriedQueryGradientWebGPU(blocks, rows, { form, map: map!, dmap });
+  const [dQuery, dScores] =
+    form === 'scores'
+      ? carriedQueryGradient(blocks, rows, { map: map!, dmap }, precision)
+      : carriedQueryGradientWebGPU(blocks, rows, { form, map: map!, dmap });
   gradients.query = dQuery;
   if (wants('key') || wants('value')) {
-    [gradients.key, gradients.value] = carriedKeyGradientWebGPU(blocks, rows, { form, map: map!, dScores });
+    [gradients.key, gradients.value] =
+      form === 'scores'
+        ? carriedKeyGradient(blocks, rows, { map: map!, dScores }, precision)
+        : carriedKeyGradientWebGPU(blocks, rows, { form, map: map!, dScores });
   }
   if (wants('contextKey') || wants('contextValue')) {
-    [gradients.contextKey, gradients.contextValue] = keyGradientWebGPU(blocks, rows, 'context');
+    [gradients.contextKey, gradients.contextValue] = keyGradient(blocks, rows, 'context', precision);
   }
   if (carried !== undefined && (wants('previous') || wants('gate'))) {
     [gradients.previous, gradients.gate] = carriedGradientWebGPU(dWeights ?? dScores, carried);
@@ -100,12 +115,13 @@ export function attentionFused(inputs: AttentionInputs): AttentionResult {
   const { visibility, residual } = inputs;
   const named = namedTensors(inputs);
   const names = Object.keys(named) as Differentiated[];
-  const form = residual?.form;
+  const way = wayOf(residual?.form);
+  const { form, precision } = way;
   const [output, map] = withGradientOfMany<Differentiated>('attention', {
     inputs: named,
     forward(save) {
       const blocks = { ...(named as unknown as AttentionBlocks), visibility };
-      const { output, logSumExp, map } = forwardOf(blocks, form, carriedOf(named));
+      const { output, logSumExp, map } = forwardOf(blocks, way, carriedOf(named));
       save(output, logSumExp, ...Object.values(named), ...(map ? [map] : []), ...(visibility ? [visibility.bias] : []));
       return map === undefined ? [output] : [output, map];
     },
@@ -115,7 +131,8 @@ export function attentionFused(inputs: AttentionInputs): AttentionResult {
       const map = form && rest.shift();
       const bias = rest.shift() as Tensor4D | undefined;
       const blocks = { ...(kept as unknown as AttentionBlocks), ...(bias && { visibility: { bias } }) };
-      const backward = { dy: dy ?? zerosLike(output!), dmap, output: output!, logSumExp: logSumExp!, map, wants };
+      const rows = { dy: dy ?? zerosLike(output!), dmap, output: output!, logSumExp: logSumExp!, map };
+      const backward = { ...rows, precision, wants };
       return form === undefined
         ? plainGradient(blocks, backward)
         : carriedGradient(blocks, form, { ...backward, carried: carriedOf(kept) });

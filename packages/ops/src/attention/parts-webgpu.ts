@@ -1,7 +1,21 @@
-import { programs, runProgram, spread } from '@latte-flow/runtime';
-import type { Tensor } from '@tensorflow/tfjs-core';
+import { programs, runProgram, spread, type OutputSpec } from '@latte-flow/runtime';
+import { tidy, type Tensor } from '@tensorflow/tfjs-core';
 
 import { BLIND, NOTHING } from './blind-rows.ts';
+import type { AttentionBlocks, BlockSizes } from './blocks.ts';
+import { occupancy } from './tile.ts';
+
+/** The own block's scores are written, with a gated map added or without. */
+export type OwnMap = 'none' | 'first' | 'carried';
+
+export interface ForwardResult {
+  /** [B, H, N, E] */
+  readonly output: Tensor;
+  /** [B, H, N]: of the visible scores of each row; huge where it sees nothing. */
+  readonly logSumExp: Tensor;
+  /** [B, H, N, N], if asked for. */
+  readonly map?: Tensor;
+}
 
 const combineProgram = programs((isBlindZero: boolean) => ({
   name: 'attentionParts',
@@ -33,7 +47,7 @@ const combineProgram = programs((isBlindZero: boolean) => ({
  * Joins what was attended to in parts of the keys: outputs [S, B, H, N, E] and their log-sum-exps [S, B, H, N] -> the
  * output and the log-sum-exp over all keys.
  */
-export function joinParts([outputs, logs]: readonly [Tensor, Tensor], isBlindZero: boolean): [Tensor, Tensor] {
+function joinParts([outputs, logs]: readonly [Tensor, Tensor], isBlindZero: boolean): [Tensor, Tensor] {
   const [parts, ...shape] = outputs.shape as [number, ...number[]];
   const rows = logs.size / parts;
   const [output, logSumExp] = runProgram(combineProgram(isBlindZero), {
@@ -43,4 +57,37 @@ export function joinParts([outputs, logs]: readonly [Tensor, Tensor], isBlindZer
     workgroups: spread(rows),
   });
   return [output!, logSumExp!];
+}
+
+interface TileSize {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** In how many parts the keys are cut, where rows alone would leave the device idle. */
+export function partsOf(sizes: BlockSizes, tile: TileSize): { parts: number; keysEach: number } {
+  const tiles = Math.ceil(sizes.keys / tile.columns);
+  const workgroups = Math.ceil(sizes.rows / tile.rows) * sizes.batches;
+  const wanted = Math.max(1, Math.min(Math.ceil(tiles / 2), Math.floor(occupancy().workgroups / workgroups)));
+  const keysEach = Math.ceil(tiles / wanted) * tile.columns;
+  return { parts: Math.ceil(sizes.keys / keysEach), keysEach };
+}
+
+/** What a forward pass writes, in parts of the keys or at once. */
+export function forwardOutputs({ query }: AttentionBlocks, parts: number, map: OwnMap): OutputSpec[] {
+  const [rows, partAxis] = [query.shape.slice(0, 3), parts === 1 ? [] : [parts]];
+  return [
+    { shape: [...partAxis, ...query.shape] },
+    { shape: [...partAxis, ...rows] },
+    ...(map === 'none' ? [] : [{ shape: [...rows, query.shape[2]!] }]),
+  ];
+}
+
+/** What a pass in so many parts writes, which is joined; nothing else that it makes is left. */
+export function forwardResult(pass: () => Tensor[], parts: number, isBlindZero: boolean): ForwardResult {
+  const [output, logSumExp, map] = tidy(() => {
+    const [outputs, logs, ...rest] = pass();
+    return parts === 1 ? [outputs!, logs!, ...rest] : [...joinParts([outputs!, logs!], isBlindZero), ...rest];
+  });
+  return { output: output!, logSumExp: logSumExp!, ...(map && { map }) };
 }

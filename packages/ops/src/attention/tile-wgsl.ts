@@ -45,31 +45,42 @@ export function stage(copies: readonly { to: string; load: string }[], count: st
 
 const COMPONENTS = ['x', 'y', 'z', 'w'] as const;
 
+/** Steps of a loop that are written out: loops of single steps take a graphics card longer. */
+const stepsAtOnce = (count: number): number => [4, 3, 2, 1].find((steps) => count % steps === 0)!;
+
 /**
  * WGSL: products of the lane's rows with its four columns, one vector NAME_i a row. `row` gives vector e of row i.
  */
 export function products(
-  { rowsEach }: Tile,
+  { rowsEach, width }: Tile,
   pairs: readonly { name: string; row: (i: number) => string; staged: string }[],
 ): string {
+  const vectors = vectorsOf({ width });
+  const steps = stepsAtOnce(vectors);
   return /* wgsl */ `
     ${pairs.map(({ name }) => each(rowsEach, (i) => `var ${name}_${i} = vec4f();`)).join('\n')}
-    for (var e = 0u; e < VECTORS; e++) {
-      let first = staged_at(4u * x, e);
-      ${pairs
-        .map(
-          ({ name, row, staged }) => `{
-            ${each(4, (c) => `let column_${c} = ${staged}[first + ${c}u * PITCH];`)}
-            ${each(
-              rowsEach,
-              (i) => `{
-                let row = ${row(i)};
-                ${COMPONENTS.map((channel) => COMPONENTS.map((k, c) => `${name}_${i}.${k} += row.${channel} * column_${c}.${channel};`).join('\n')).join('\n')}
+    for (var first_e = 0u; first_e < ${vectors}u; first_e += ${steps}u) {
+      ${each(
+        steps,
+        (step) => `{
+          let e = first_e + ${step}u;
+          let first = staged_at(4u * x, e);
+          ${pairs
+            .map(
+              ({ name, row, staged }) => `{
+                ${each(4, (c) => `let column_${c} = ${staged}[first + ${c}u * PITCH];`)}
+                ${each(
+                  rowsEach,
+                  (i) => `{
+                    let row = ${row(i)};
+                    ${COMPONENTS.map((channel) => COMPONENTS.map((k, c) => `${name}_${i}.${k} += row.${channel} * column_${c}.${channel};`).join('\n')).join('\n')}
+                  }`,
+                )}
               }`,
-            )}
-          }`,
-        )
-        .join('\n')}
+            )
+            .join('\n')}
+        }`,
+      )}
     }`;
 }
 
@@ -86,24 +97,31 @@ export function accumulate(
   pairs: readonly { name: string; weights: string; staged: string }[],
 ): string {
   const vectors = Math.ceil(vectorsOf(tile) / tile.lanesX);
+  const steps = Math.min(2, tile.lanesX);
   return /* wgsl */ `
-    for (var j = 0u; j < LANES_X; j++) {
-      ${pairs
-        .map(
-          ({ name, weights, staged }) => `{
-            ${each(rowsEach, (i) => `let weight_${i} = ${weights}[weight_at(y + ${i}u * LANES_Y, j)];`)}
-            ${each(4, (c) =>
-              each(
-                vectors,
-                (f) => `{
-                  let vector = ${staged}[staged_at(4u * j + ${c}u, x + ${f}u * LANES_X)];
-                  ${each(rowsEach, (i) => `${name}_${i}_${f} += weight_${i}.${COMPONENTS[c]} * vector;`)}
-                }`,
-              ),
-            )}
-          }`,
-        )
-        .join('\n')}
+    for (var first_j = 0u; first_j < LANES_X; first_j += ${steps}u) {
+      ${each(
+        steps,
+        (step) => `{
+          let j = first_j + ${step}u;
+          ${pairs
+            .map(
+              ({ name, weights, staged }) => `{
+                ${each(rowsEach, (i) => `let weight_${i} = ${weights}[weight_at(y + ${i}u * LANES_Y, j)];`)}
+                ${each(4, (c) =>
+                  each(
+                    vectors,
+                    (f) => `{
+                      let vector = ${staged}[staged_at(4u * j + ${c}u, x + ${f}u * LANES_X)];
+                      ${each(rowsEach, (i) => `${name}_${i}_${f} += weight_${i}.${COMPONENTS[c]} * vector;`)}
+                    }`,
+                  ),
+                )}
+              }`,
+            )
+            .join('\n')}
+        }`,
+      )}
     }`;
 }
 

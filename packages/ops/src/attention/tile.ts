@@ -1,5 +1,7 @@
 import { webgpuDevice } from '@latte-flow/runtime';
 
+import type { MatrixUnit } from '../product/matrix-unit.ts';
+
 /** Invocations of a workgroup. */
 export const LANES = 128;
 
@@ -14,6 +16,13 @@ export interface Occupancy {
   readonly workgroups: number;
   /** Storage buffers that a program may bind. */
   readonly buffers: number;
+  /** Bytes of workgroup memory that a kernel on matrix units takes at most. */
+  readonly unitStorage: number;
+  /** Units of columns that it has in workgroup memory at most. Their products are written out one by one. */
+  readonly unitSteps: number;
+  /** The matrix unit to write kernels for, and how many lanes share a row there. Default: what the device has. */
+  readonly unit?: MatrixUnit;
+  readonly lanesPerRow?: number;
 }
 
 let assumed: Partial<Occupancy> = {};
@@ -31,6 +40,8 @@ export function withOccupancy<T>(occupancy: Partial<Occupancy>, work: () => T): 
 
 /** More workgroup memory would leave too few workgroups to hide each other's waits. */
 const MAX_STORAGE = 32 * 1024;
+/** Matrix units make up for it: their operands are read from there again and again. */
+const MAX_UNIT_STORAGE = 48 * 1024;
 
 export function occupancy(): Occupancy {
   const { maxComputeWorkgroupStorageSize, maxStorageBuffersPerShaderStage } = webgpuDevice()!.limits;
@@ -38,6 +49,8 @@ export function occupancy(): Occupancy {
     storage: Math.min(MAX_STORAGE, maxComputeWorkgroupStorageSize),
     workgroups: 256,
     buffers: maxStorageBuffersPerShaderStage,
+    unitStorage: Math.min(MAX_UNIT_STORAGE, maxComputeWorkgroupStorageSize),
+    unitSteps: 4,
     ...assumed,
   };
 }

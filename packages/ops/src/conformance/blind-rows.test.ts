@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 
 import { webgpuMissing, webgpuTest } from '../../../../tooling/test/webgpu.ts';
 import { attention, attentionVisibility, type ResidualForm } from '../attention/index.ts';
+import { withPrecision } from '../kernel/precision.ts';
 
 const [HEADS, TOKENS, WIDTH] = [2, 3, 5];
 const block = (image: number, scale = 1): Tensor =>
@@ -32,12 +33,13 @@ function expectZeros(values: readonly number[], count: number): void {
 const forms: (ResidualForm | undefined)[] = [undefined, 'scores', 'probabilities'];
 
 const devices = [
-  { device: 'cpu', runTest: test, present: true },
-  { device: 'wasm', runTest: test, present: true },
-  { device: 'webgpu', runTest: webgpuTest, present: webgpuMissing === undefined },
+  { device: 'cpu', precision: 'float32', runTest: test, present: true },
+  { device: 'wasm', precision: 'float32', runTest: test, present: true },
+  { device: 'webgpu', precision: 'float32', runTest: webgpuTest, present: webgpuMissing === undefined },
+  { device: 'webgpu', precision: 'float16', runTest: webgpuTest, present: webgpuMissing === undefined },
 ] as const;
 
-describe.each(devices)('$device: a query that sees nothing', ({ device, runTest, present }) => {
+describe.each(devices)('$device, $precision: a query that sees nothing', ({ device, precision, runTest, present }) => {
   beforeAll(async () => {
     if (present) await bootBackend({ device });
   });
@@ -52,7 +54,8 @@ describe.each(devices)('$device: a query that sees nothing', ({ device, runTest,
       });
       const [query, key, value] = [block(0, 10), block(1), block(2)];
       const residual = form && { form, previous: map(3), gate: tensor([0.7, -1.3], [1, HEADS]) };
-      const run = (query: Tensor, key: Tensor, value: Tensor) => attention({ query, key, value, visibility, residual });
+      const run = (query: Tensor, key: Tensor, value: Tensor) =>
+        withPrecision(precision, () => attention({ query, key, value, visibility, residual }));
 
       const { output, map: carried } = run(query, key, value);
       expectZeros(await blindRows(output), HEADS * WIDTH);

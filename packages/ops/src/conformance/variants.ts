@@ -20,7 +20,8 @@ export interface Variant {
 }
 
 const FLOAT32 = { value: 2e-6, gradient: 1e-5 };
-const FLOAT16 = { value: 1e-2, gradient: 1e-2 };
+/** Operands are off by at most 2^-11 of themselves; attention's scores, and weights made from them, by a few times that. */
+const FLOAT16 = { value: 2e-3, gradient: 4e-3 };
 
 export const variants: readonly Variant[] = [
   { name: 'cpu', device: 'cpu', limits: FLOAT32 },

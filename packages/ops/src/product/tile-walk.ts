@@ -67,7 +67,7 @@ export function stagedOperand(operand: TiledOperand): StagedOperand {
     lines(
       mine.map((i) => {
         const place = [`${origin} + outer_${name}${i}`, `depth_start + inner_${name}${i}`];
-        const [row, column] = innerContiguous ? place : place.reverse();
+        const [row, column] = innerContiguous ? place : place.toReversed();
         return guarded(i, `next_${name}${i} = ${reader.read(row!, column!)};`);
       }),
     );
