@@ -124,19 +124,20 @@ describe('direct uploads', () => {
     }
   });
 
-  webgpuTest('of large constants in a captured step happen once', async () => {
+  webgpuTest('of large constants and of weights in a captured step happen once', async () => {
     await bootBackend({ device: 'webgpu' });
     const size = 2 ** 18;
     const before = memory().numTensors;
     const x = tensor1d(new Float32Array(size).fill(2));
-    const step = captureStep((input) => [mul(input!, tensor1d(new Float32Array(size).fill(3)))], [x]);
-    for (let i = 0; i < 2; i++) {
+    const weight = tensor1d(new Float32Array(size).fill(5)); // reaches the device in the capture
+    const step = captureStep((input) => [add(mul(input!, tensor1d(new Float32Array(size).fill(3))), weight)], [x]);
+    for (let i = 0; i < 4; i++) {
       const [y] = step.run(x);
-      expect((await y!.data())[size - 1]).toBe(6);
+      expect((await y!.data())[size - 1]).toBe(11);
       y!.dispose();
     }
     step.dispose();
-    x.dispose();
+    for (const tensor of [x, weight]) tensor.dispose();
     expect(memory().numTensors).toBe(before);
   });
 });

@@ -1,7 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 
 import { webgpuBackend, type WebGPUBackend } from './backend.ts';
-import { CapturePool } from './capture-pool.ts';
+import { isRecording } from './recording.ts';
 import { StagingBuffers } from './staging.ts';
 
 const TENSOR_USAGE = 0x80 | 0x4 | 0x8; // STORAGE | COPY_SRC | COPY_DST
@@ -33,8 +33,8 @@ export function uploadDirectly(webgpu: WebGPUBackend): void {
     if (values === null || values === undefined || !isNumeric) return stage(dataId);
     const elements = dtype === 'float32' ? asArray(values, Float32Array) : asArray(values, Int32Array);
     data.resource = webgpu.bufferManager.acquireBuffer(elements.byteLength, TENSOR_USAGE);
-    const isRecorded = webgpu.bufferManager instanceof CapturePool; // a replay would copy again
-    if (isRecorded || !staging.write(data.resource, elements)) webgpu.queue.writeBuffer(data.resource, 0, elements);
+    if (isRecording(webgpu) || !staging.write(data.resource, elements))
+      webgpu.queue.writeBuffer(data.resource, 0, elements);
     data.values = null;
   };
 }

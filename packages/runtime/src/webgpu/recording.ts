@@ -13,6 +13,13 @@ export interface RecordedTensors {
   readonly made: Set<DataId>;
 }
 
+const recording = new WeakSet<WebGPUBackend>();
+
+/** Whether what is encoded now is kept for replays, and encoded again by each. */
+export function isRecording(webgpu: WebGPUBackend): boolean {
+  return recording.has(webgpu);
+}
+
 /** Ids count up. */
 const numberOf = (dataId: DataId): number => (dataId as { readonly id: number }).id;
 
@@ -48,6 +55,7 @@ export function record<T>(
   let hasRead = false;
 
   env().set('WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE', Infinity);
+  recording.add(webgpu);
   webgpu.bufferManager = pool;
   webgpu.commandEncoder = recorder.encoder();
   webgpu.computePassEncoder = null;
@@ -82,6 +90,7 @@ export function record<T>(
     if (hasRead) refuseRead(); // whose promise was rejected, and may have been ignored
     return result;
   } finally {
+    recording.delete(webgpu);
     Object.assign(webgpu, { bufferManager, commandQueueOwnedIds, uploadToGPU, submitQueue, shouldExecuteOnCPU });
     webgpu.commandEncoder = null;
     webgpu.computePassEncoder = null;
