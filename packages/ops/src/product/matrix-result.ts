@@ -1,6 +1,6 @@
 import { lines, range } from '../kernel/unrolled.ts';
 import type { MatrixUnit } from './matrix-unit.ts';
-import { ofSide, type Sides, type SidesWgsl } from './sides.ts';
+import { ofSide, TILE_SIDE, type Sides, type SidesWgsl } from './sides.ts';
 
 /** What a workgroup's sums are, and where. */
 export interface ResultTile {
@@ -36,7 +36,7 @@ export function matrixResult(
   const blocks = range(tallest).flatMap((i) => range(widest).map((j) => [i, j] as const));
   const lanes = subgroupRows * subgroupColumns * unit.subgroupSize;
   const { count, isOneResult, bias, residual } = sides;
-  const { width } = wgsl;
+  const width = wgsl.tileWidth;
   const size = unit.rows * unit.columns;
   // The type names columns first.
   const matrix = `subgroup_matrix_result<f32, ${unit.columns}, ${unit.rows}>`;
@@ -52,7 +52,6 @@ export function matrixResult(
         return `subgroupMatrixStore<row_major>(&${to}, ${at}, sum${block.join('_')}, ${stride});`;
       }),
     );
-  const isWhole = `row_start + ${rows}u <= params.m && column_start + ${columns}u <= ${width}`;
   // Rows of biases, for the units to read. There is room: a tile is at least twice as deep as a unit.
   const beginWithBiases = /* wgsl */ `
     for (var i = lane; i < ${(unit.rows * columns) / 4}u; i += ${lanes}u) {
@@ -69,10 +68,7 @@ export function matrixResult(
     write_block(group.z, first_row + ${i * unit.rows}u, first_column + ${j * unit.columns}u, own, member);
     workgroupBarrier();`;
   return {
-    // Of several sides the width is a private variable, of which a program does not know that all lanes agree.
-    memory: /* wgsl */ `
-      var<workgroup> sums: array<f32, ${subgroupRows * subgroupColumns * size}>;
-      ${isDirect && count > 1 ? 'var<workgroup> whole: u32;' : ''}`,
+    memory: `var<workgroup> sums: array<f32, ${subgroupRows * subgroupColumns * size}>;`,
     functions: blockWriter(unit, wgsl, isVector),
     begin: /* wgsl */ `
       let first_row = row_start + subgroup_row;
@@ -81,17 +77,13 @@ export function matrixResult(
       ${
         isDirect
           ? /* wgsl */ `
-        let first = ${isOneResult && count > 1 ? 'base + ' : ''}(group.z * params.m + first_row) * ${width} + first_column;
-        ${
-          count === 1
-            ? `let is_whole = ${isWhole};`
-            : `if (lane == 0u) { whole = u32(${isWhole}); } let is_whole = workgroupUniformLoad(&whole) == 1u;`
-        }
+        let first = ${wgsl.tileBase} + (group.z * params.m + first_row) * ${width} + first_column;
+        let is_whole = row_start + ${rows}u <= params.m && column_start + ${columns}u <= ${width};
         ${bias || residual ? `if (is_whole) { ${bias ? beginWithBiases : lines(blocks.map((block) => load(block, 'residual', place(block))))} }` : ''}`
           : ''
       }`,
     end: /* wgsl */ `
-      ${isDirect ? `if (is_whole) { ${isOneResult ? store('c') : ofSide(count, (side) => store(`c${side}`))} return; }` : ''}
+      ${isDirect ? `if (is_whole) { ${isOneResult ? store('c') : ofSide(count, (side) => store(`c${side}`), TILE_SIDE)} return; }` : ''}
       let own = (lane / ${unit.subgroupSize}u) * ${size}u;
       let member = lane % ${unit.subgroupSize}u;
       ${lines(blocks.map(storeBlock))}`,

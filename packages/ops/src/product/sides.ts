@@ -13,12 +13,18 @@ export interface Sides {
   readonly residual: boolean;
 }
 
-/** WGSL: the statement of the side that a workgroup works on, one that returns or assigns. */
-export function ofSide(count: number, statement: (side: number) => string): string {
+/** WGSL: the statement of the side that a workgroup works on, one that returns or assigns; in `main` of its tile's side. */
+export function ofSide(count: number, statement: (side: number) => string, side = 'side'): string {
   if (count === 1) return statement(0);
-  const cases = range(count - 1).map((side) => `case ${side}u: { ${statement(side)} }`);
-  return `switch side { ${cases.join(' ')} default: { ${statement(count - 1)} } }`;
+  const cases = range(count - 1).map((place) => `case ${place}u: { ${statement(place)} }`);
+  return `switch ${side} { ${cases.join(' ')} default: { ${statement(count - 1)} } }`;
 }
+
+/**
+ * What `choose` finds, as variables of `main`: a program knows of those that all lanes agree on them, which it does not of private ones.
+ * Matrix units behind a branch that lanes might not share gave wrong products on one graphics card.
+ */
+export const TILE_SIDE = 'tile_side';
 
 /** The readers of B, one a side; its rows are the columns of C where `transposeB`. */
 export function sidesReaders(count: number, layout: OperandLayout, transposeB: boolean): OperandReader[] {
@@ -36,8 +42,11 @@ export interface SidesWgsl {
   /** Declarations of the parameters of their sizes. */
   readonly params: readonly string[];
   readonly declarations: string;
-  /** The number of columns of the side at hand. */
+  /** The number of columns of the side at hand; in `main`, after `choose`, that of its tile, which all lanes agree on. */
   readonly width: string;
+  readonly tileWidth: string;
+  /** In `main`: elements of the sides before this one in a shared result. */
+  readonly tileBase: string;
   /** `{place}` counts columns, or tiles of `columns`, over all sides; finds the side, and makes it count in that one. */
   choose(place: string, columns: number): string;
   /** Writes `value` at element (or vector) `at` of the side's [pieces, M, N], with what is added to it. */
@@ -50,13 +59,13 @@ export function sidesWgsl({ count, isOneResult, bias, residual }: Sides, element
   const sideNames = (name: string): string[] => (count === 1 ? [name] : range(count).map((side) => `${name}${side}`));
   const declared = (names: readonly string[]): string[] => names.map((name) => `${name}: ${array}`);
   const nextSide = (place: string, columns: number, side: number): string => /* wgsl */ `
-    if (side == ${side - 1}u) {
-      let tiles = (width + ${columns - 1}u) / ${columns}u;
+    if (${TILE_SIDE} == ${side - 1}u) {
+      let tiles = (tile_width + ${columns - 1}u) / ${columns}u;
       if (${place} >= tiles) {
         ${place} -= tiles;
-        base += params.pieces * params.m * width;
-        width = params.n${side};
-        side = ${side}u;
+        tile_base += params.pieces * params.m * tile_width;
+        tile_width = params.n${side};
+        ${TILE_SIDE} = ${side}u;
       }
     }`;
   return {
@@ -64,6 +73,8 @@ export function sidesWgsl({ count, isOneResult, bias, residual }: Sides, element
     outputs: declared(isOneResult ? ['c'] : sideNames('c')),
     params: [...sideNames('n').map((name) => `${name}: u32`), ...(count === 1 ? [] : ['pieces: u32'])],
     width: count === 1 ? 'params.n' : 'width',
+    tileWidth: count === 1 ? 'params.n' : 'tile_width',
+    tileBase: count === 1 || !isOneResult ? '0u' : 'tile_base',
     declarations: /* wgsl */ `
       ${count === 1 ? '' : 'var<private> side: u32; var<private> width: u32;'}
       ${count === 1 ? '' : 'var<private> base: u32; // elements of the sides before this one in a shared result'}
@@ -72,10 +83,13 @@ export function sidesWgsl({ count, isOneResult, bias, residual }: Sides, element
       count === 1
         ? ''
         : /* wgsl */ `
-          side = 0u;
-          base = 0u;
-          width = params.n0;
-          ${lines(range(count - 1).map((side) => nextSide(place, columns, side + 1)))}`,
+          var ${TILE_SIDE} = 0u;
+          var tile_base = 0u;
+          var tile_width = params.n0;
+          ${lines(range(count - 1).map((side) => nextSide(place, columns, side + 1)))}
+          side = ${TILE_SIDE};
+          base = tile_base;
+          width = tile_width;`,
     write: (value, { at, column }) => {
       const sum = [value, ...(bias ? [`bias_at(${column})`] : []), ...(residual ? [`residual[${at}]`] : [])].join(
         ' + ',

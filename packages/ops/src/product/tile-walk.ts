@@ -1,6 +1,6 @@
 import { lines, range } from '../kernel/unrolled.ts';
 import { operandReader, type OperandLayout, type OperandReader } from './operand.ts';
-import { ofSide, type SidesWgsl } from './sides.ts';
+import { ofSide, TILE_SIDE, type SidesWgsl } from './sides.ts';
 
 /** The reader of A [M, K], or of its transpose as it lies. */
 export function readerOfA(layout: OperandLayout, transposeA: boolean): OperandReader {
@@ -85,7 +85,7 @@ export function stagedOperand(operand: TiledOperand): StagedOperand {
   };
   return {
     places: lines(places),
-    read: ofSide(readers.length, (side) => read(readers[side]!)),
+    read: ofSide(readers.length, (side) => read(readers[side]!), TILE_SIDE),
     store: lines(mine.map(store)),
   };
 }

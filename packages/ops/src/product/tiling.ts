@@ -20,6 +20,8 @@ export interface Tiling {
   /** What one invocation makes: multiples of 4. */
   readonly perLaneRows: number;
   readonly perLaneColumns: number;
+  /** Its speed as a share of the fastest tiling's, where there is enough to do: measured on one H200. */
+  readonly speed: number;
 }
 
 /** How a workgroup makes its tile with the matrix units of its subgroups. */
@@ -32,30 +34,28 @@ export interface MatrixTiling {
   /** Subgroups along rows and columns. */
   readonly subgroupRows: number;
   readonly subgroupColumns: number;
+  readonly speed: number;
 }
 
 /** A tiling, and the number of pieces that the inner axis is cut into, each summed by workgroups of its own. */
 export type ProductCut = (Tiling | MatrixTiling) & { readonly pieces: number };
 
-const tiled = (rows: number, columns: number, depth: number, perLane: readonly [number, number]): Tiling => ({
-  kind: 'tiled',
-  rows,
-  columns,
-  depth,
-  perLaneRows: perLane[0],
-  perLaneColumns: perLane[1],
-});
+const tiled = (
+  [rows, columns, depth]: readonly [number, number, number],
+  [perLaneRows, perLaneColumns]: readonly [number, number],
+  speed: number,
+): Tiling => ({ kind: 'tiled', rows, columns, depth, perLaneRows, perLaneColumns, speed });
 
 /** Large tiles read less, small ones keep more of the device busy. Of equals in the model below the first is taken. */
 export const TILINGS: readonly Tiling[] = [
-  tiled(128, 128, 16, [8, 8]),
-  tiled(128, 128, 8, [8, 8]),
-  tiled(64, 128, 16, [8, 8]),
-  tiled(128, 64, 16, [8, 8]),
-  tiled(64, 64, 16, [8, 8]),
-  tiled(64, 64, 16, [8, 4]),
-  tiled(32, 64, 16, [4, 4]),
-  tiled(32, 32, 16, [4, 4]),
+  tiled([128, 128, 16], [8, 8], 1),
+  tiled([128, 64, 16], [8, 8], 0.98),
+  tiled([64, 128, 16], [8, 8], 0.96),
+  tiled([128, 128, 8], [8, 8], 0.94),
+  tiled([64, 64, 16], [8, 8], 0.93),
+  tiled([64, 64, 16], [8, 4], 0.9),
+  tiled([32, 64, 16], [4, 4], 0.72),
+  tiled([32, 32, 16], [4, 4], 0.66),
 ];
 
 interface Blocks {
@@ -65,9 +65,10 @@ interface Blocks {
   readonly perSubgroup: readonly [number, number];
   /** Units that a tile is deep. */
   readonly depth: number;
+  readonly speed: number;
 }
 
-function matrixTiling(unit: MatrixUnit, { subgroups, perSubgroup, depth }: Blocks): MatrixTiling {
+function matrixTiling(unit: MatrixUnit, { subgroups, perSubgroup, depth, speed }: Blocks): MatrixTiling {
   return {
     kind: 'matrix',
     unit,
@@ -76,23 +77,22 @@ function matrixTiling(unit: MatrixUnit, { subgroups, perSubgroup, depth }: Block
     depth: depth * unit.depth,
     subgroupRows: subgroups[0],
     subgroupColumns: subgroups[1],
+    speed,
   };
 }
 
 export function matrixTilings(unit: MatrixUnit): MatrixTiling[] {
   return [
-    matrixTiling(unit, { subgroups: [4, 4], perSubgroup: [2, 2], depth: 4 }),
-    matrixTiling(unit, { subgroups: [2, 4], perSubgroup: [4, 2], depth: 4 }),
-    matrixTiling(unit, { subgroups: [4, 4], perSubgroup: [2, 4], depth: 2 }),
-    matrixTiling(unit, { subgroups: [2, 2], perSubgroup: [4, 4], depth: 2 }),
-    matrixTiling(unit, { subgroups: [2, 4], perSubgroup: [2, 2], depth: 2 }),
-    matrixTiling(unit, { subgroups: [1, 4], perSubgroup: [4, 2], depth: 2 }),
-    matrixTiling(unit, { subgroups: [2, 2], perSubgroup: [2, 2], depth: 4 }),
-    matrixTiling(unit, { subgroups: [2, 2], perSubgroup: [2, 2], depth: 2 }),
+    matrixTiling(unit, { subgroups: [2, 4], perSubgroup: [4, 2], depth: 4, speed: 1 }),
+    matrixTiling(unit, { subgroups: [4, 4], perSubgroup: [2, 4], depth: 2, speed: 1 }),
+    matrixTiling(unit, { subgroups: [2, 4], perSubgroup: [2, 2], depth: 2, speed: 0.93 }),
+    matrixTiling(unit, { subgroups: [1, 4], perSubgroup: [4, 2], depth: 2, speed: 0.89 }),
+    matrixTiling(unit, { subgroups: [2, 2], perSubgroup: [2, 2], depth: 4, speed: 0.86 }),
+    matrixTiling(unit, { subgroups: [2, 2], perSubgroup: [2, 2], depth: 2, speed: 0.85 }),
   ];
 }
 
-export function lanesOf({ rows, columns, perLaneRows, perLaneColumns }: Omit<Tiling, 'kind'>): number {
+export function lanesOf({ rows, columns, perLaneRows, perLaneColumns }: Omit<Tiling, 'kind' | 'speed'>): number {
   return (rows / perLaneRows) * (columns / perLaneColumns);
 }
 
@@ -105,40 +105,36 @@ export function workgroupMemory(tiling: Tiling | MatrixTiling): number {
   return 2 * staged + 4 * unit.rows * unit.columns * subgroupRows * subgroupColumns;
 }
 
-/** The tilings that a device has the workgroup memory for; with matrix units where `unit` is given. */
-export function usableTilings({ limits }: GPUDevice, unit?: MatrixUnit): readonly (Tiling | MatrixTiling)[] {
-  const all: readonly (Tiling | MatrixTiling)[] = unit === undefined ? TILINGS : matrixTilings(unit);
-  return all.filter((tiling) => workgroupMemory(tiling) <= limits.maxComputeWorkgroupStorageSize);
-}
-
-/** The model of a large device that cuts are chosen by: cycles of one of its processors. */
-const PROCESSORS = 132;
-const PRODUCTS_PER_CYCLE = 128;
-/** Lanes that a processor needs to hide its latencies. */
-const BUSY_LANES = 256;
-/** Of a dispatch that adds up pieces: its start, and what a processor moves a cycle. */
-const START_CYCLES = 14_000;
-const BYTES_PER_CYCLE = 12;
-
-/** Share of the arithmetic that a tiling reaches: lanes that make more each read less of workgroup memory. */
-function efficiency(tiling: Tiling | MatrixTiling): number {
-  if (tiling.kind === 'matrix') return 4 * Math.min(1, (tiling.rows * tiling.columns) / 128 ** 2 + 0.4);
-  const made = tiling.perLaneRows * tiling.perLaneColumns;
-  const read = tiling.perLaneRows + tiling.perLaneColumns;
-  return made / read / 4;
-}
-
 function lanes(tiling: Tiling | MatrixTiling): number {
   if (tiling.kind === 'tiled') return lanesOf(tiling);
   return tiling.subgroupRows * tiling.subgroupColumns * tiling.unit.subgroupSize;
 }
 
+/** The tilings that a device has the workgroup memory and invocations for; with matrix units where `unit` is given. */
+export function usableTilings({ limits }: GPUDevice, unit?: MatrixUnit): readonly (Tiling | MatrixTiling)[] {
+  const all: readonly (Tiling | MatrixTiling)[] = unit === undefined ? TILINGS : matrixTilings(unit);
+  return all.filter(
+    (tiling) =>
+      workgroupMemory(tiling) <= limits.maxComputeWorkgroupStorageSize &&
+      lanes(tiling) <= limits.maxComputeInvocationsPerWorkgroup,
+  );
+}
+
+/** The model of a large device that cuts are chosen by: cycles of one of its processors, of an H200 as measured. */
+const PROCESSORS = 132;
+const PRODUCTS_PER_CYCLE = { tiled: 76, matrix: 250 } as const;
+/** Lanes that a processor needs to hide its latencies; with a share of them it reaches the root of that share. */
+const BUSY_LANES = 768;
+/** Of a dispatch that adds up pieces: its start, and what a processor moves a cycle. */
+const START_CYCLES = 16_000;
+const BYTES_PER_CYCLE = 8;
+
 function estimatedCycles({ m, n, k }: ProductSize, tiling: Tiling | MatrixTiling, pieces: number): number {
   const tiles = Math.ceil(m / tiling.rows) * Math.ceil(n / tiling.columns);
   const perProcessor = Math.ceil((tiles * pieces) / PROCESSORS);
-  const occupancy = Math.min(1, (perProcessor * lanes(tiling)) / BUSY_LANES);
+  const occupancy = Math.sqrt(Math.min(1, (perProcessor * lanes(tiling)) / BUSY_LANES));
   const products = perProcessor * tiling.rows * tiling.columns * Math.ceil(k / pieces);
-  const multiplied = products / (PRODUCTS_PER_CYCLE * efficiency(tiling) * occupancy);
+  const multiplied = products / (PRODUCTS_PER_CYCLE[tiling.kind] * tiling.speed * occupancy);
   const bytes = 8 * pieces * m * n;
   return multiplied + (pieces === 1 ? 0 : START_CYCLES + bytes / (PROCESSORS * BYTES_PER_CYCLE));
 }
