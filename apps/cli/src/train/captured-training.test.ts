@@ -41,7 +41,8 @@ async function trained(
 }
 
 describe.each([
-  ['flow', flowModel, 8],
+  // Prompts of several lengths in both groups, each form seen before, recorded and replayed.
+  ['flow', flowModel, 20],
   ['autoencoder', autoencoderModel, 3],
 ] as const)('%s', (task, open, steps) => {
   webgpuTest('a captured run makes the steps of a plain one, bit by bit', async () => {

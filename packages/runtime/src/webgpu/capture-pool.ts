@@ -2,12 +2,14 @@ import type { BufferPool } from './backend.ts';
 import { requireBuffer } from './buffer-limits.ts';
 import type { CaptureMemory } from './capture-memory.ts';
 
+const UNIFORM = 0x40; // GPUBufferUsage.UNIFORM
+
 const keyOf = ({ size, usage }: { size: number; usage: GPUBufferUsageFlags }): string => `${size}/${usage}`;
 
 /**
  * The buffers of one captured step. What the step is done with goes to its next op at once: commands run in their order,
- * at every replay. Uploaded constants keep a buffer of their own, which no command may overwrite. Counted in the backend's
- * memory.
+ * at every replay. What is written once, at the recording, keeps a buffer of its own, which nobody may overwrite: uploaded constants,
+ * and the sizes and numbers that ops are told. Counted in the backend's memory.
  */
 export class CapturePool implements BufferPool {
   readonly #device: GPUDevice;
@@ -30,8 +32,9 @@ export class CapturePool implements BufferPool {
   }
 
   acquireBuffer(size: number, usage: GPUBufferUsageFlags): GPUBuffer {
-    const free = this.#isConstant ? undefined : this.#free.get(keyOf({ size, usage }))?.pop();
-    return free ?? this.#make(size, usage);
+    const isConstant = this.#isConstant || (usage & UNIFORM) !== 0;
+    const free = isConstant ? undefined : this.#free.get(keyOf({ size, usage }))?.pop();
+    return free ?? this.#make(size, usage, isConstant);
   }
 
   /** What `work` acquires was never used, and is not used again. */
@@ -44,11 +47,11 @@ export class CapturePool implements BufferPool {
     }
   }
 
-  #make(size: number, usage: GPUBufferUsageFlags): GPUBuffer {
+  #make(size: number, usage: GPUBufferUsageFlags, isConstant: boolean): GPUBuffer {
     requireBuffer(this.#device, size, usage);
     const buffer = this.#device.createBuffer({ size, usage });
     this.#bytes += size;
-    if (this.#isConstant) {
+    if (isConstant) {
       this.#constants.add(buffer);
       this.#outer.numBytesUsed += size;
       this.#outer.numBytesAllocated += size;
