@@ -82,6 +82,7 @@ export const opCases: Readonly<Record<string, MakeCase>> = {
     inputs: heads(shape, draw),
     run: (query, key, value) => attention({ query: query!, key: key!, value: value! }).output,
     flops: attentionFlops(shape, shape.tokens),
+    hasPrecision: true,
   }),
   'attention-context': (shape, draw) => {
     const { batch, width } = shape;
@@ -92,6 +93,7 @@ export const opCases: Readonly<Record<string, MakeCase>> = {
       run: (query, key, value, before, beforeValue) =>
         attention({ query: query!, key: key!, value: value!, context: { key: before!, value: beforeValue! } }).output,
       flops: attentionFlops(shape, shape.tokens + CONTEXT),
+      hasPrecision: true,
     };
   },
   'attention-residual': (shape, draw) => {
@@ -109,6 +111,7 @@ export const opCases: Readonly<Record<string, MakeCase>> = {
         return output;
       },
       flops: attentionFlops(shape, tokens),
+      hasPrecision: true,
     };
   },
   'rms-norm': ({ batch, tokens, width }, draw) => ({
