@@ -5,7 +5,20 @@ import { NoisePurpose, normalNoise, seededStepNoise, uniformNoise } from './nois
 
 const mean = (values: ArrayLike<number>) => Array.from(values).reduce((sum, value) => sum + value, 0) / values.length;
 
+/** Box-Muller by its definition. */
+function boxMuller(uniforms: Float64Array): Float32Array {
+  return Float32Array.from(uniforms, (_, i) => {
+    const [radius, angle] = [Math.sqrt(-2 * Math.log(uniforms[i & ~1]!)), 2 * Math.PI * uniforms[i | 1]!];
+    return radius * (i % 2 === 0 ? Math.cos(angle) : Math.sin(angle));
+  });
+}
+
 describe('noise', () => {
+  test.each([0, 3, 2 ** 40 + 5])('normals of seed %s are Box-Muller pairs of the uniforms', (seed) => {
+    const stream = { seed, image: 9, purpose: NoisePurpose.data };
+    expect(normalNoise(100_002, stream)).toEqual(boxMuller(uniformNoise(100_002, stream)));
+  });
+
   test('has the moments of its distribution', () => {
     const normals = normalNoise(200_000, { seed: 7 });
     expect(Math.abs(mean(normals))).toBeLessThan(0.01);

@@ -1,4 +1,5 @@
 import { requireInteger } from './guards.ts';
+import { eachWords, type PhiloxStream } from './philox-words.ts';
 import { philoxBlock, type PhiloxKey } from './philox.ts';
 
 /** What a stream of random numbers is for; streams of different purposes never overlap. */
@@ -22,7 +23,6 @@ export interface NoiseStream {
   readonly purpose?: NoisePurpose;
 }
 
-const WORDS_PER_BLOCK = 4;
 const UNIT = 2 ** -32;
 
 function keyOf(where: string, seed: number): PhiloxKey {
@@ -30,17 +30,12 @@ function keyOf(where: string, seed: number): PhiloxKey {
   return [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0];
 }
 
-/** Unsigned 32-bit words of the stream: counter = (block, 0, image, purpose). */
-function words(where: string, length: number, stream: NoiseStream): Uint32Array {
+/** Where the words of a stream are: counter = (block, 0, image, purpose). */
+function placeOf(where: string, length: number, noise: NoiseStream): { stream: PhiloxStream; key: PhiloxKey } {
   requireInteger(where, 'length', length, { min: 0 });
-  const { image = 0, purpose = NoisePurpose.latents } = stream;
+  const { image = 0, purpose = NoisePurpose.latents } = noise;
   requireInteger(where, 'image', image, { min: 0, max: 2 ** 32 - 1 });
-  const key = keyOf(where, stream.seed);
-  const blocks = Math.ceil(length / WORDS_PER_BLOCK);
-  const out = new Uint32Array(blocks * WORDS_PER_BLOCK);
-  for (let block = 0; block < blocks; block++)
-    philoxBlock([block, 0, image, purpose], key, out, block * WORDS_PER_BLOCK);
-  return out;
+  return { stream: [0, image, purpose], key: keyOf(where, noise.seed) };
 }
 
 /**
@@ -48,10 +43,19 @@ function words(where: string, length: number, stream: NoiseStream): Uint32Array 
  * @throws LatteFlowError `invalid-argument` if the seed is not an integer in [0, 2^53).
  */
 export function uniformNoise(length: number, stream: NoiseStream): Float64Array {
-  const bits = words('uniformNoise', length, stream);
+  const place = placeOf('uniformNoise', length, stream);
   const out = new Float64Array(length);
-  for (let i = 0; i < length; i++) out[i] = (bits[i]! + 0.5) * UNIT;
+  eachWords(length, place, (words, start, count) => {
+    for (let i = 0; i < count; i++) out[start + i] = (words[i]! + 0.5) * UNIT;
+  });
   return out;
+}
+
+/** sin x to float64's precision for |x| <= pi / 4, by its series: `Math.sin` and `Math.cos` would reduce the angle again, twice. */
+function sineNearZero(x: number): number {
+  const y = x * x;
+  const high = 1 / 362880 - y * (1 / 39916800 - y * (1 / 6227020800 - y / 1307674368000));
+  return x * (1 - y * (1 / 6 - y * (1 / 120 - y * (1 / 5040 - y * high))));
 }
 
 /**
@@ -60,15 +64,26 @@ export function uniformNoise(length: number, stream: NoiseStream): Float64Array 
  * @throws LatteFlowError `invalid-argument` if the seed is not an integer in [0, 2^53).
  */
 export function normalNoise(length: number, stream: NoiseStream): Float32Array {
-  const even = length + (length & 1);
-  const bits = words('normalNoise', even, stream);
-  const out = new Float32Array(even);
-  for (let i = 0; i < even; i += 2) {
-    const radius = Math.sqrt(-2 * Math.log((bits[i]! + 0.5) * UNIT));
-    const angle = 2 * Math.PI * ((bits[i + 1]! + 0.5) * UNIT);
-    out[i] = radius * Math.cos(angle);
-    out[i + 1] = radius * Math.sin(angle);
-  }
+  const paired = length + (length & 1);
+  const place = placeOf('normalNoise', paired, stream);
+  const out = new Float32Array(paired);
+  eachWords(paired, place, (words, start, count) => {
+    for (let i = 0; i < count; i += 2) {
+      const radius = Math.sqrt(-2 * Math.log((words[i]! + 0.5) * UNIT));
+      const turn = words[i + 1]!;
+      // The angle is `quarter` quarter turns and a rest in [-pi / 4, pi / 4], exactly: the word is the turn in fixed point.
+      const quarter = (turn + 0x20000000) >>> 30;
+      const rest = (((turn - (quarter << 30)) | 0) + 0.5) * (2 * Math.PI * UNIT);
+      const sine = sineNearZero(rest);
+      const cosine = Math.sqrt(1 - sine * sine);
+      // (cosine, sine) of the rest, turned on by the quarters. Without branches, which half of the words would mispredict.
+      const odd = quarter & 1;
+      const even = 1 - odd;
+      const signed = radius * (1 - (quarter & 2));
+      out[start + i] = signed * (even * cosine - odd * sine);
+      out[start + i + 1] = signed * (odd * cosine + even * sine);
+    }
+  });
   return out.subarray(0, length);
 }
 
@@ -78,7 +93,7 @@ export type StepNoise = (step: number, length: number) => Float32Array;
 /** The seeded `StepNoise`: step i of image j reads the stream (seed, j, purpose `solver`) of a key derived from i. */
 export function seededStepNoise(stream: Pick<NoiseStream, 'seed' | 'image'>): StepNoise {
   const key = keyOf('seededStepNoise', stream.seed);
-  const mixed = new Uint32Array(WORDS_PER_BLOCK);
+  const mixed = new Uint32Array(4);
   return (step, length) => {
     requireInteger('seededStepNoise', 'step', step, { min: 0, max: 2 ** 32 - 1 });
     // A block of its own turns (seed, step) into the key of the step, so that no two steps share numbers.
