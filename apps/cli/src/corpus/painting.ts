@@ -81,6 +81,47 @@ function shrinkSprite(corpus: Corpus, sprite: Sprite, side: number): Float32Arra
   return out;
 }
 
+/** Bytes of shrunk sprites that a corpus keeps: a few hundred large ones, which a training run draws again and again. */
+const MOST_SHRUNK_BYTES = 2 ** 25;
+
+/** Shrunk sprites of one corpus by their place and side, the one that was used last at the end. */
+class ShrunkSprites {
+  readonly #corpus: Corpus;
+  readonly #pixels = new Map<number, Float32Array>();
+  #bytes = 0;
+
+  constructor(corpus: Corpus) {
+    this.#corpus = corpus;
+  }
+
+  of(sprite: Sprite, side: number): Float32Array {
+    const key = sprite.offset * (SCENE_SIZE + 1) + side;
+    const known = this.#pixels.get(key);
+    const pixels = known ?? shrinkSprite(this.#corpus, sprite, side);
+    if (known === undefined) this.#makeRoom(pixels.byteLength);
+    else this.#pixels.delete(key);
+    this.#pixels.set(key, pixels);
+    return pixels;
+  }
+
+  #makeRoom(bytes: number): void {
+    this.#bytes += bytes;
+    for (const [key, { byteLength }] of this.#pixels) {
+      if (this.#bytes <= MOST_SHRUNK_BYTES) return;
+      this.#pixels.delete(key);
+      this.#bytes -= byteLength;
+    }
+  }
+}
+
+const shrunkByCorpus = new WeakMap<Corpus, ShrunkSprites>();
+
+function shrunkSprites(corpus: Corpus): ShrunkSprites {
+  const known = shrunkByCorpus.get(corpus) ?? new ShrunkSprites(corpus);
+  shrunkByCorpus.set(corpus, known);
+  return known;
+}
+
 function paintSprite(image: Float32Array, pixels: Float32Array, { x, y, side }: Square): void {
   let from = 0;
   for (let row = 0; row < side; row++) {
@@ -103,7 +144,8 @@ export function paintScene(corpus: Corpus, scene: Scene, image: Float32Array): v
   backgrounds[scene.background].forEach((value, channel) => {
     image.fill(value / 127.5 - 1, channel * PLANE, (channel + 1) * PLANE);
   });
+  const shrunk = shrunkSprites(corpus);
   for (const { sprite, square } of scene.objects) {
-    paintSprite(image, shrinkSprite(corpus, sprite, square.side), square);
+    paintSprite(image, shrunk.of(sprite, square.side), square);
   }
 }
