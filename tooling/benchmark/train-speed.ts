@@ -47,7 +47,7 @@ interface Measurement {
 async function measure(name: string, folder: string, dtype: string | undefined): Promise<Measurement> {
   const output = await mkdtemp(join(tmpdir(), 'latte-speed-'));
   try {
-    const { initial: _initial, ...rest } = config; // speed does not depend on the weights
+    const { initial: _initial, dtype: _dtype, ...rest } = config; // speed does not depend on the weights
     const cut = {
       ...rest,
       ...(dtype === undefined ? {} : { dtype }), // older builds don't know it

@@ -5,8 +5,11 @@ const USAGE = 0x2 | 0x4; // MAP_WRITE | COPY_SRC
 const WRITE = 0x2; // GPUMapMode.WRITE
 /** Arrays of which smaller ones are as fast through the queue. */
 const LEAST_BYTES = 2 ** 20;
-/** Of all staging buffers, which are kept; what does not fit is left to the queue. */
-const MOST_BYTES = 2 ** 26;
+/**
+ * Of all staging buffers, which are kept; what does not fit is left to the queue. A training step uploads some 28 MB, and its buffers
+ * come back with the next turn of the event loop, a few steps later.
+ */
+const MOST_BYTES = 2 ** 27;
 
 /**
  * Host memory that the device copies from, used again and again. `queue.writeBuffer` takes new memory for each large array, which the
