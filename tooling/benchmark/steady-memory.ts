@@ -2,27 +2,31 @@
  * Tensors and GPU bytes before and after many training steps: both must stay where they were. The first steps warm up:
  * every group and every length of prompts has been seen after them.
  *
- * node --conditions=@latte-flow/source tooling/benchmark/steady-memory.ts CONFIG [--steps 10000] [--batch-size 32] [--dtype D]
+ * node --conditions=@latte-flow/source tooling/benchmark/steady-memory.ts CONFIG [--steps 10000] [--warm-up 200] [--batch-size 32] \
+ *   [--dtype D]
  */
 import { bootBackend } from '@latte-flow/runtime';
 import { memory } from '@tensorflow/tfjs-core';
 import { parseArgs } from 'node:util';
 
+import { surroundings } from '../../apps/cli/src/bench/surroundings.ts';
 import { openTrainingRun } from './training-run.ts';
+
+const LOG_EVERY = 100;
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     steps: { type: 'string', default: '10000' },
     'batch-size': { type: 'string', default: '32' },
-    'warm-up': { type: 'string', default: '64' },
+    'warm-up': { type: 'string', default: '200' },
     dtype: { type: 'string' },
     device: { type: 'string', default: 'webgpu' },
   },
 });
 const [file] = positionals;
 if (file === undefined) throw new Error('name a training config');
-const { description, device } = await bootBackend({ device: values.device as 'webgpu' });
+const booted = await bootBackend({ device: values.device as 'webgpu' });
 const { config, trainer } = await openTrainingRun(file, {
   batchSize: Number(values['batch-size']),
   dtype: values.dtype,
@@ -47,23 +51,32 @@ function held(): Held {
   };
 }
 
-const steps = Number(values.steps);
-await trainer.run({ steps: Number(values['warm-up']), logEvery: 64 });
-const before = held();
-const began = performance.now();
+// Both counts are taken between two steps, in the middle of one run: at its end no batch is made ahead, and captured steps are freed.
+const [warmUp, steps] = [Number(values['warm-up']), Number(values.steps)];
+for (const [name, count] of Object.entries({ 'warm-up': warmUp, steps })) {
+  if (count % LOG_EVERY !== 0) throw new Error(`--${name} must be a multiple of ${LOG_EVERY}: losses are read then`);
+}
+let [before, after, began, seconds] = [held(), held(), 0, 0];
 const losses: number[] = [];
-await trainer.run({ steps, logEvery: 100, onLog: ({ meanLoss }) => losses.push(meanLoss) });
-const seconds = (performance.now() - began) / 1000;
-const after = held();
+await trainer.run({
+  steps: warmUp + steps + 1,
+  logEvery: LOG_EVERY,
+  onLog: ({ meanLoss }) => losses.push(meanLoss),
+  onProgress({ step }) {
+    if (step === warmUp) [before, began] = [held(), performance.now()];
+    if (step === warmUp + steps) [after, seconds] = [held(), (performance.now() - began) / 1000];
+  },
+});
 const isSteady = JSON.stringify(before) === JSON.stringify(after);
 const { batchSize, dtype } = config;
-const [firstLoss, lastLoss] = [losses[0], losses.at(-1)];
+const [firstLoss, lastLoss] = [losses[0], losses.at(-2)]; // the last record is of the last step alone
 const result = {
+  command: ['node steady-memory', ...process.argv.slice(2)].join(' '),
+  ...(await surroundings(booted, { env: process.env, onnxRuntime: undefined })),
   config: file,
-  device,
-  description,
   batchSize,
   dtype,
+  warmUp,
   steps,
   seconds,
   before,

@@ -8,7 +8,7 @@
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, cpus, release, tmpdir, totalmem, type } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 
@@ -88,6 +88,14 @@ for (const build of values.build) {
   results.push({ ...measured, ratio });
   process.stderr.write(`${name}: ${measured.imagesPerSecond.toFixed(0)} images/s, ${ratio.toFixed(2)} x\n`);
 }
+const machine = {
+  cpu: cpus()[0]?.model ?? 'unknown',
+  cores: availableParallelism(),
+  memory_bytes: totalmem(),
+  system: `${type()} ${release()} ${process.arch}`,
+};
+const command = ['node train-speed', ...process.argv.slice(2)].join(' ');
+const date = new Date().toISOString();
 process.stdout.write(
-  `${JSON.stringify({ config: file, device: values.device, batchSize, steps, from, results }, undefined, 2)}\n`,
+  `${JSON.stringify({ command, date, machine, node: process.versions.node, config: file, device: values.device, batchSize, steps, from, results }, undefined, 2)}\n`,
 );
