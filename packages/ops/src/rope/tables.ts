@@ -35,6 +35,17 @@ function axisOfFrequency(axes: number, half: number, sections: readonly number[]
   return sections.flatMap((size, i) => new Array<number>(size).fill(i % axes));
 }
 
+/** How many tokens of a sample, from its first one on, stand where those of the first sample stand. */
+function sharedTokens(positions: RopePositions, sample: number): number {
+  const tokens = positions[0]![0]!.length;
+  return positions.reduce((shared, axis) => {
+    const [first, other] = [axis[0]!, axis[sample]!];
+    let same = 0;
+    while (same < shared && first[same] === other[same]) same++;
+    return same;
+  }, tokens);
+}
+
 /**
  * Rotation tables, computed in float64 on the host (GPU sines are too coarse for large angles) and uploaded as
  * float32. The layout is `rotate_half`'s: channels i and i + E / 2 share frequency theta^(-2 i / E).
@@ -51,20 +62,18 @@ export function ropeTables(positions: RopePositions, { headDim, theta, sections 
   const frequencies = axes.map((_, i) => theta ** ((-2 * i) / headDim));
   const cos = new Float32Array(batch * tokens * headDim);
   const sin = new Float32Array(cos.length);
-  // Tokens share positions, those of a batch of prompts nearly all of them: each is computed once.
-  const rows = new Map<number | string, number>();
-  for (let b = 0, at = 0; b < batch; b++) {
-    for (let s = 0; s < tokens; s++, at += headDim) {
-      const first = positions[0]![b]![s]!;
-      const isText = positions.every((axis) => axis[b]![s] === first);
-      const place = isText ? first : positions.map((axis) => axis[b]![s]).join();
-      const same = rows.get(place);
-      if (same !== undefined) {
-        cos.copyWithin(at, same, same + headDim);
-        sin.copyWithin(at, same, same + headDim);
+  const row = tokens * headDim;
+  for (let b = 0; b < batch; b++) {
+    // Prompts of a batch share positions, up to where they end: what begins as the first one does is copied at once.
+    const shared = b === 0 ? 0 : sharedTokens(positions, b);
+    cos.copyWithin(b * row, 0, shared * headDim);
+    sin.copyWithin(b * row, 0, shared * headDim);
+    for (let s = shared, at = b * row + shared * headDim; s < tokens; s++, at += headDim) {
+      if (s > 0 && positions.every((axis) => axis[b]![s] === axis[b]![s - 1])) {
+        cos.copyWithin(at, at - headDim, at); // padding: all of it stands at one place
+        sin.copyWithin(at, at - headDim, at);
         continue;
       }
-      rows.set(place, at);
       for (let i = 0; i < half; i++) {
         const angle = positions[axes[i]!]![b]![s]! * frequencies[i]!;
         cos[at + i] = cos[at + i + half] = Math.cos(angle);

@@ -31,27 +31,32 @@ export function ropeIndex(
   options: { readonly imageTokenId: number; readonly mergeSize: number },
 ): RopeIndex {
   const { imageTokenId, mergeSize } = options;
-  const positions = Array.from({ length: 3 }, () => Array.from({ length: batch }, () => new Int32Array(length)));
+  const [times, rows, columns] = Array.from({ length: 3 }, () =>
+    Array.from({ length: batch }, () => new Int32Array(length)),
+  ) as [Int32Array[], Int32Array[], Int32Array[]];
   const end: number[] = [];
   const deltas: number[] = [];
   let nextImage = 0;
   for (let sample = 0; sample < batch; sample++) {
     const row = ids.subarray(sample * length, (sample + 1) * length);
-    const visible = Array.from(row.keys()).filter((i) => mask[sample * length + i] !== 0);
-    const place = (token: number, axes: readonly [number, number, number]): void => {
-      axes.forEach((position, axis) => (positions[axis]![sample]![token] = position));
+    const visible: number[] = [];
+    for (let i = 0; i < length; i++) if (mask[sample * length + i] !== 0) visible.push(i);
+    const place = (token: number, time: number, y: number, x: number): void => {
+      times[sample]![token] = time;
+      rows[sample]![token] = y;
+      columns[sample]![token] = x;
     };
     let position = 0;
     for (let i = 0; i < visible.length;) {
       if (row[visible[i]!] !== imageTokenId) {
-        place(visible[i]!, [position, position, position]);
+        place(visible[i]!, position, position, position);
         position++;
         i++;
         continue;
       }
       const grid = grids[nextImage++] ?? refuseCount(`image tokens for ${grids.length} images`, 'more');
-      const rows = grid.rows / mergeSize;
-      const columns = grid.columns / mergeSize;
+      const height = grid.rows / mergeSize;
+      const width = grid.columns / mergeSize;
       const count = imageTokenCount(grid, mergeSize);
       for (let token = 0; token < count; token++, i++) {
         const index = visible[i];
@@ -61,18 +66,15 @@ export function ropeIndex(
             `${token}`,
           );
         }
-        const cell = token % (rows * columns);
-        place(index, [
-          position + Math.floor(token / (rows * columns)),
-          position + Math.floor(cell / columns),
-          position + (cell % columns),
-        ]);
+        const cell = token % (height * width);
+        const time = Math.floor(token / (height * width));
+        place(index, position + time, position + Math.floor(cell / width), position + (cell % width));
       }
-      position += Math.max(rows, columns);
+      position += Math.max(height, width);
     }
     end.push(position);
     deltas.push(position - visible.length);
   }
   if (nextImage !== grids.length) refuseCount(`image tokens for ${grids.length} images`, `tokens for ${nextImage}`);
-  return { positions, end, deltas };
+  return { positions: [times, rows, columns], end, deltas };
 }
