@@ -26,11 +26,13 @@ async function mapInOrder<T, R>(items: readonly T[], transform: (item: T) => Pro
   return results;
 }
 
-async function drawConcepts(onProgress: (done: number, total: number) => void): Promise<Drawing[]> {
+async function drawConcepts(
+  concepts: readonly Concept[],
+  onProgress: (done: number, total: number) => void,
+): Promise<Drawing[]> {
   const arts = await Promise.all(
     styleSources.map(async (source) => ({ style: source.name, find: await openArt(source) })),
   );
-  const concepts = readConcepts();
   let done = 0;
   const drawings = await mapInOrder(concepts, async (concept) => {
     const drawn: Drawing[] = [];
@@ -56,11 +58,12 @@ export function dropDuplicates<T extends { readonly pixels: Uint8Array }>(drawin
   });
 }
 
-/** Draws every concept in every style that has it, drops exact duplicates, then assigns the splits. */
+/** Draws concepts, by default all of them, in every style that has it, drops exact duplicates, then assigns the splits. */
 export async function assembleCorpus(
   onProgress: (done: number, total: number) => void,
+  concepts: readonly Concept[] = readConcepts(),
 ): Promise<{ corpus: Corpus; duplicates: number }> {
-  const all = await drawConcepts(onProgress);
+  const all = await drawConcepts(concepts, onProgress);
   const drawings = dropDuplicates(all);
   const stylesOf = new Map<string, string[]>();
   for (const { concept, style } of drawings) {

@@ -8,14 +8,29 @@ import { bootDevice } from './boot-device.ts';
 import type { ProgressLine } from './progress-line.ts';
 import type { Terminal } from './terminal.ts';
 
+/** What names the autoencoder that comes with this program, in files of latents too: its folder differs by machine. */
+export const SHIPPED_AUTOENCODER = '@latte-flow/emoji/autoencoder';
+
 /**
  * The folder of the checkpoint that comes with this program.
  * @throws LatteFlowError `dependency-missing` where the program runs without its packages, as one bundled file
  */
 export function shippedModel(): string {
+  return shippedFolder('checkpoint');
+}
+
+/**
+ * Where an autoencoder is: the shipped one's folder for its name, any other as it is.
+ * @throws LatteFlowError `dependency-missing`, as `shippedModel`
+ */
+export function autoencoderLocation(name: string): string {
+  return name === SHIPPED_AUTOENCODER ? shippedFolder('autoencoder') : name;
+}
+
+function shippedFolder(name: 'checkpoint' | 'autoencoder'): string {
   try {
     const manifest = createRequire(import.meta.url).resolve('@latte-flow/emoji/package.json');
-    return join(dirname(manifest), 'checkpoint');
+    return join(dirname(manifest), name);
   } catch (cause) {
     throw new LatteFlowError('dependency-missing', {
       where: 'latte',

@@ -7,7 +7,7 @@ import { toRgbBytes } from '@latte-flow/model';
 import { tensor } from '@tensorflow/tfjs-core';
 import { Command } from 'commander';
 
-import { openModel, stopwatch } from '../model-session.ts';
+import { autoencoderLocation, openModel, stopwatch } from '../model-session.ts';
 import { deviceFlag, deviceOption, jsonFlag } from '../options.ts';
 import { requireWritable } from '../output-files.ts';
 import { ProgressLine } from '../progress-line.ts';
@@ -55,7 +55,8 @@ async function decode(file: string, options: TypedOptions, context: CommandConte
   await requireWritable(output, { where: WHERE, option: '-o', ending: '.png' });
   const latents = await readLatents(file);
   const { width, height } = latents;
-  const location = options.model ?? latents.model;
+  const model = options.model ?? latents.model;
+  const location = autoencoderLocation(model);
   const { signal } = context;
   const progress = new ProgressLine(context.stderr, { quiet: json });
   const session = await openModel({ location, device, progress, load: loadAutoencoder }, context);
@@ -77,7 +78,7 @@ async function decode(file: string, options: TypedOptions, context: CommandConte
     .toFile(output);
   if (json) {
     const { device: used, warnings } = session.backend;
-    printJson(context, { latents: file, output, model: location, device: used, width, height, seconds, warnings });
+    printJson(context, { latents: file, output, model, device: used, width, height, seconds, warnings });
     return;
   }
   say(context, `${output}: ${width} x ${height}, in ${seconds.decode} s on ${session.backend.description}`);

@@ -51,6 +51,19 @@ test('a picture becomes latents in a file, and a picture of its size again', asy
   expect(memory().numTensors).toBe(before);
 });
 
+test('without a model it is the shipped one, which the file names', async () => {
+  const [latents, back] = [join(root, 'shipped.safetensors'), join(root, 'shipped.png')];
+  const model = '@latte-flow/emoji/autoencoder';
+  const encoded = await latte('encode', picture, '-o', latents, '--fit', 'pad', '--json');
+  expect(encoded).toMatchObject({ code: 0, stderr: '' });
+  expect(JSON.parse(encoded.stdout)).toMatchObject({ model, shape: [1, 16, 2, 3], width: 18, height: 10 });
+  const file = decodeLatentFile(new Uint8Array(await readFile(latents)));
+  expect(file).toMatchObject({ model, factor: 8 });
+  const decoded = await latte('decode', latents, '-o', back, '--json');
+  expect(JSON.parse(decoded.stdout)).toMatchObject({ model, width: 18, height: 10 });
+  expect(await sharp(back).metadata()).toMatchObject({ width: 18, height: 10 });
+});
+
 test('refuses sides that do not fit, latents of another model, files of another kind and bad options', async () => {
   const latents = join(root, 'latents.safetensors');
   const refused = async (message: string, ...args: readonly string[]) => {
@@ -59,7 +72,6 @@ test('refuses sides that do not fit, latents of another model, files of another 
     expect(code).toBe(2);
   };
   await refused('Resize to 20 x 12', 'encode', picture, '--model', model, '-o', latents);
-  await refused("required option '--model", 'encode', picture);
   await refused('.safetensors file', 'encode', picture, '--model', model, '-o', join(root, 'latents.bin'));
   await refused('--tile', 'encode', picture, '--model', model, '-o', latents, '--tile', 'big');
   await refused('no readable file', 'decode', latents, '-o', join(root, 'x.png'));

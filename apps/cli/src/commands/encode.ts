@@ -6,7 +6,7 @@ import { loadImage, type RgbImage } from '@latte-flow/vlm';
 import { tensor, tidy, transpose, type Tensor4D } from '@tensorflow/tfjs-core';
 import { Command, Option } from 'commander';
 
-import { openModel, stopwatch } from '../model-session.ts';
+import { autoencoderLocation, openModel, SHIPPED_AUTOENCODER, stopwatch } from '../model-session.ts';
 import { deviceFlag, deviceOption, integerOption, jsonFlag } from '../options.ts';
 import { requireWritable } from '../output-files.ts';
 import { ProgressLine } from '../progress-line.ts';
@@ -15,6 +15,8 @@ import { printJson, say, type CommandContext } from '../terminal.ts';
 const WHERE = 'latte encode';
 
 const HELP = `
+The model is the autoencoder of emoji art that comes with this program, unless --model names another.
+
 The latents are scaled as diffusion models work on them. Their file holds them as the tensor "latents" [1, C, h, w], and in its
 metadata the model, its scaling factor and the size of the picture, all of which latte decode checks or uses.
 
@@ -49,10 +51,11 @@ export function tileOption(
 }
 
 async function encode(file: string, options: TypedOptions, context: CommandContext): Promise<void> {
-  const { json = false, model: location, output, fit } = options;
+  const { json = false, model, output, fit } = options;
   const device = deviceOption(WHERE, options.device);
   const tile = tileOption(WHERE, options.tile);
   await requireWritable(output, { where: WHERE, option: '-o', ending: '.safetensors' });
+  const location = autoencoderLocation(model);
   const { signal } = context;
   const image = await loadImage(file, { signal });
   const progress = new ProgressLine(context.stderr, { quiet: json });
@@ -70,10 +73,10 @@ async function encode(file: string, options: TypedOptions, context: CommandConte
   const { scalingFactor, factor } = autoencoder;
   const { width, height } = image;
   await mkdir(dirname(output), { recursive: true });
-  await writeFile(output, encodeLatentFile({ values, shape, model: location, scalingFactor, factor, width, height }));
+  await writeFile(output, encodeLatentFile({ values, shape, model, scalingFactor, factor, width, height }));
   if (json) {
     const { device: used, warnings } = session.backend;
-    printJson(context, { image: file, output, model: location, device: used, shape, width, height, seconds, warnings });
+    printJson(context, { image: file, output, model, device: used, shape, width, height, seconds, warnings });
     return;
   }
   say(context, `${output}: latents [${shape.join(', ')}], in ${seconds.encode} s on ${session.backend.description}`);
@@ -84,7 +87,7 @@ export function encodeCommand(context: CommandContext): Command {
   return new Command('encode')
     .description('turn a picture into latents of an autoencoder')
     .argument('<image>', 'PNG, JPEG or WebP file, or its URL')
-    .requiredOption('--model <id>', 'autoencoder: folder, http(s) URL or owner/name on the Hub')
+    .option('--model <id>', 'autoencoder: folder, http(s) URL or owner/name on the Hub', SHIPPED_AUTOENCODER)
     .option('-o, --output <file>', 'safetensors file to write', 'latents.safetensors')
     .addOption(
       new Option('--fit <how>', 'sides that are no multiple of the factor: refuse them, or pad and crop back')
