@@ -30,7 +30,7 @@ test.each<Split>(['train', 'val', 'test-pair', 'test-concept'])(
     const latents = await autoencoder.encode(pictures).finally(() => pictures.dispose());
     expect(latents.shape).toEqual([COUNT, 16, 8, 8]);
     // Scaled latents are about as large as the noise that a flow starts from.
-    const values = await latents.data();
+    const values = (await latents.data()) as Float32Array;
     const deviation = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
     expect(Math.abs(deviation - 1)).toBeLessThan(0.25);
     const decoded = await autoencoder.decode(latents).finally(() => latents.dispose());
