@@ -15,7 +15,7 @@ export interface Variant {
   readonly every?: number;
   /** What the device must offer for the variant to be another than the one before it. */
   readonly needs?: readonly KernelFeature[];
-  /** The largest scaled error against the float64 definition: five to ten times what is measured. */
+  /** The largest scaled error against the float64 definition: two to ten times what is measured (docs/ops-errors.md). */
   readonly limits: { readonly value: number; readonly gradient: number };
 }
 
