@@ -9,7 +9,7 @@ const LEAST_BYTES = 2 ** 20;
  * Of all staging buffers, which are kept; what does not fit is left to the queue. A training step uploads some 28 MB, and its buffers
  * come back with the next turn of the event loop, a few steps later.
  */
-const MOST_BYTES = 2 ** 27;
+export const MOST_STAGING_BYTES = 2 ** 27;
 
 /**
  * Host memory that the device copies from, used again and again. `queue.writeBuffer` takes new memory for each large array, which the
@@ -52,7 +52,7 @@ export class StagingBuffers {
       this.#free.delete(buffer);
       return buffer;
     }
-    if (this.#bytes + size > MOST_BYTES) return undefined;
+    if (this.#bytes + size > MOST_STAGING_BYTES) return undefined;
     this.#bytes += size;
     return this.#webgpu.device.createBuffer({ size, usage: USAGE, mappedAtCreation: true });
   }
