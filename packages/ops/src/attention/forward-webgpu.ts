@@ -13,7 +13,14 @@ import {
   mapStore,
   storeFunction,
 } from './buffers.ts';
-import { forwardOutputs, forwardResult, partsOf, type ForwardResult, type OwnMap } from './parts-webgpu.ts';
+import {
+  forwardBindings,
+  forwardOutputs,
+  forwardResult,
+  partsOf,
+  type ForwardResult,
+  type OwnMap,
+} from './parts-webgpu.ts';
 import { accumulate, products, stage, stagedArray, storeRows, sums, tileConstants, weightsArray } from './tile-wgsl.ts';
 import { each } from '../kernel/unrolled.ts';
 import { chooseTile, columnsOf, rowsOf, type Tile } from './tile.ts';
@@ -153,18 +160,14 @@ export function attentionWebGPU(
   blocks: AttentionBlocks,
   residual?: { readonly previous?: Tensor; readonly gate?: Tensor },
 ): ForwardResult {
-  const { query, visibility } = blocks;
+  const { query } = blocks;
   const sizes = blockSizes(blocks);
   const { batches, groups, rows, queries, contextTokens, keys, width } = sizes;
   const tile = forwardTile(sizes)!;
   const { parts, keysEach } = partsOf(sizes, { rows: rowsOf(tile), columns: columnsOf(tile) });
-  const map = residual === undefined ? 'none' : residual.previous === undefined ? 'first' : 'carried';
-  const carried = map === 'carried' ? [residual!.previous!, residual!.gate!] : [];
-  const bias = visibility === undefined ? [] : [visibility.bias];
+  const { map, bias, carried, isBlindZero, others } = forwardBindings(blocks, residual);
   const inVectors = map !== 'none' && fallsInVectors(queries, contextTokens);
-  const isBlindZero = visibility?.seen !== undefined;
   const pass = (): Tensor[] => {
-    const others = 3 + bias.length + carried.length + (map === 'none' ? 0 : 1); // query, output, log-sum-exp
     const { tensors, hasContext, ownPitch } = keyBuffers(blocks, others);
     return runProgram(
       forwardProgram(
@@ -187,7 +190,7 @@ export function attentionWebGPU(
           ownPitch,
           keys,
           groups,
-          visibility?.bias.shape[2] ?? 1,
+          blocks.visibility?.bias.shape[2] ?? 1,
           keysEach,
           batches * rows,
         ],

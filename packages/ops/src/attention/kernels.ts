@@ -4,12 +4,12 @@ import type { Precision } from '../kernel/precision.ts';
 import type { AttentionBlocks } from './blocks.ts';
 import type { CarriedMap } from './carried-webgpu.ts';
 import { attentionWebGPU } from './forward-webgpu.ts';
+import { keyBlock } from './key-block.ts';
 import { carriedKeyGradientWebGPU, keyGradientWebGPU } from './key-gradient-webgpu.ts';
 import { carriedKeyGradientByUnits, carriedKeyGradientTile } from './matrix/carried-key-gradient.ts';
 import { attentionByUnits, forwardTile } from './matrix/forward.ts';
 import { keyGradientByUnits, keyGradientTile } from './matrix/key-gradient.ts';
 import { queryGradientByUnits, queryGradientTile } from './matrix/query-gradient.ts';
-import { blockOf } from './matrix/query-walk.ts';
 import { attentionUnit } from './matrix/tile.ts';
 import type { ForwardResult } from './parts-webgpu.ts';
 import { carriedQueryGradientWebGPU, queryGradientWebGPU } from './query-gradient-webgpu.ts';
@@ -64,10 +64,10 @@ export function keyGradient(
   precision: Precision,
 ): [dKey: Tensor, dValue: Tensor] {
   const unit = unitFor(blocks, precision);
-  const block = blockOf(blocks, name);
+  const block = keyBlock(blocks, name);
   const tile = unit && keyGradientTile(blocks, block, unit);
   return tile === undefined
-    ? keyGradientWebGPU(blocks, rows, name)
+    ? keyGradientWebGPU(blocks, rows, block)
     : keyGradientByUnits(blocks, tile, { ...rows, block });
 }
 

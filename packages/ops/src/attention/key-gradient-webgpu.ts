@@ -1,10 +1,11 @@
-import { programs, runProgram } from '@latte-flow/runtime';
+import { programs } from '@latte-flow/runtime';
 import type { Tensor } from '@tensorflow/tfjs-core';
 
 import { blockSizes, type AttentionBlocks, type BlockSizes } from './blocks.ts';
 import type { ResidualForm } from './inputs.ts';
 import { BLIND_LOG } from './blind-rows.ts';
 import { headsBuffer, loadFunction, storeFunction } from './buffers.ts';
+import { keyBlock, KEY_GRADIENT_PARAMS, runKeyGradient, type KeyBlock } from './key-block.ts';
 import type { BackwardRows } from './row-statistics-webgpu.ts';
 import { accumulate, products, stage, stagedArray, storeRows, sums, tileConstants, weightsArray } from './tile-wgsl.ts';
 import { each } from '../kernel/unrolled.ts';
@@ -33,15 +34,7 @@ const keyGradientProgram = programs(
         ...(isRead ? ['map: array<f32>', 'read_dscores: array<f32>'] : []),
       ],
       outputs: [headsBuffer('dkey', width), headsBuffer('dvalue', width)],
-      params: [
-        'rows: u32',
-        'queries: u32',
-        'block: u32',
-        'first_key: u32',
-        'keys: u32',
-        'groups: u32',
-        'bias_rows: u32',
-      ],
+      params: KEY_GRADIENT_PARAMS,
       body: /* wgsl */ `
       ${tileConstants(tile)}
       ${stagedArray('staged_queries', tile)}
@@ -128,15 +121,9 @@ export function keyGradientTile({ width, batches, queries }: BlockSizes): Tile |
   return chooseTile({ width, rows: queries, batches, staged: 2, weights: 2, sums: 2 });
 }
 
-/** [dkey, dvalue] of the context or of the own block, from the queries of all heads of a group tile by tile. */
-export function keyGradientWebGPU(
-  blocks: AttentionBlocks,
-  rows: BackwardRows,
-  block: 'context' | 'own',
-): [Tensor, Tensor] {
-  const [key, value] = block === 'own' ? [blocks.key, blocks.value] : [blocks.contextKey!, blocks.contextValue!];
-  const firstKey = block === 'own' ? blockSizes(blocks).contextTokens : 0;
-  return runKeyPass(blocks, rows, { own: 'products', key, firstKey, read: [key, value] });
+/** [dkey, dvalue] of a block, from the queries of all heads of a group tile by tile. */
+export function keyGradientWebGPU(blocks: AttentionBlocks, rows: BackwardRows, block: KeyBlock): [Tensor, Tensor] {
+  return runKeyPass(blocks, rows, { own: 'products', block, read: [block.key, block.value] });
 }
 
 /** The same of an own block beside a carried map, whose dscores are there already. */
@@ -145,14 +132,12 @@ export function carriedKeyGradientWebGPU(
   rows: BackwardRows,
   { form, map, dScores }: { readonly form: ResidualForm; readonly map: Tensor; readonly dScores: Tensor },
 ): [Tensor, Tensor] {
-  const firstKey = blockSizes(blocks).contextTokens;
-  return runKeyPass(blocks, rows, { own: form, key: blocks.key, firstKey, read: [map, dScores] });
+  return runKeyPass(blocks, rows, { own: form, block: keyBlock(blocks, 'own'), read: [map, dScores] });
 }
 
 interface KeyPass {
   readonly own: OwnWeights;
-  readonly key: Tensor;
-  readonly firstKey: number;
+  readonly block: KeyBlock;
   /** Key and value, or the map and its dscores. */
   readonly read: readonly [Tensor, Tensor];
 }
@@ -160,19 +145,14 @@ interface KeyPass {
 function runKeyPass(
   blocks: AttentionBlocks,
   { dy, statistics }: BackwardRows,
-  { own, key, firstKey, read }: KeyPass,
+  { own, block, read }: KeyPass,
 ): [Tensor, Tensor] {
   const { query, visibility } = blocks;
   const sizes = blockSizes(blocks);
-  const length = key.shape[2]!;
-  const tile = keyGradientTile({ ...sizes, queries: length })!;
+  const tile = keyGradientTile({ ...sizes, queries: block.key.shape[2]! })!;
   const bias = visibility === undefined || own === 'probabilities' ? [] : [visibility.bias];
   const program = keyGradientProgram(sizes.width, tile.lanesX, tile.rowsEach, bias.length > 0, own);
-  const [dKey, dValue] = runProgram(program, {
-    inputs: own === 'products' ? [query, dy, ...read, statistics, ...bias] : [query, dy, statistics, ...bias, ...read],
-    outputs: [{ shape: key.shape }, { shape: key.shape }],
-    params: [sizes.rows, sizes.queries, length, firstKey, sizes.keys, sizes.groups, visibility?.bias.shape[2] ?? 1],
-    workgroups: [Math.ceil(length / rowsOf(tile)), 1, sizes.batches],
-  });
-  return [dKey!, dValue!];
+  const inputs =
+    own === 'products' ? [query, dy, ...read, statistics, ...bias] : [query, dy, statistics, ...bias, ...read];
+  return runKeyGradient(program, blocks, { block, inputs, tileRows: rowsOf(tile) });
 }

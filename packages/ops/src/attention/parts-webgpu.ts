@@ -3,6 +3,7 @@ import { tidy, type Tensor } from '@tensorflow/tfjs-core';
 
 import { BLIND, NOTHING } from './blind-rows.ts';
 import type { AttentionBlocks, BlockSizes } from './blocks.ts';
+import type { CarriedMap } from './carried-webgpu.ts';
 import { occupancy } from './tile.ts';
 
 /** The own block's scores are written, with a gated map added or without. */
@@ -71,6 +72,26 @@ export function partsOf(sizes: BlockSizes, tile: TileSize): { parts: number; key
   const wanted = Math.max(1, Math.min(Math.ceil(tiles / 2), Math.floor(occupancy().workgroups / workgroups)));
   const keysEach = Math.ceil(tiles / wanted) * tile.columns;
   return { parts: Math.ceil(sizes.keys / keysEach), keysEach };
+}
+
+interface ForwardBindings {
+  readonly map: OwnMap;
+  /** The bias, or none; the carried map and its gates, or neither. */
+  readonly bias: readonly Tensor[];
+  readonly carried: readonly Tensor[];
+  /** Rows that see nothing give zeros. */
+  readonly isBlindZero: boolean;
+  /** Buffers, those of keys and values not counted. */
+  readonly others: number;
+}
+
+/** What a forward pass binds beside queries, keys and values. */
+export function forwardBindings({ visibility }: AttentionBlocks, residual?: Partial<CarriedMap>): ForwardBindings {
+  const map = residual === undefined ? 'none' : residual.previous === undefined ? 'first' : 'carried';
+  const carried = map === 'carried' ? [residual!.previous!, residual!.gate!] : [];
+  const bias = visibility === undefined ? [] : [visibility.bias];
+  const others = 3 + bias.length + carried.length + (map === 'none' ? 0 : 1); // query, output, log-sum-exp
+  return { map, bias, carried, isBlindZero: visibility?.seen !== undefined, others };
 }
 
 /** What a forward pass writes, in parts of the keys or at once. */

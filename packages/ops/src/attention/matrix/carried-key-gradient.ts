@@ -1,15 +1,16 @@
-import { programs, runProgram } from '@latte-flow/runtime';
+import { programs } from '@latte-flow/runtime';
 import type { Tensor } from '@tensorflow/tfjs-core';
 
 import { each } from '../../kernel/unrolled.ts';
 import type { MatrixUnit } from '../../product/matrix-unit.ts';
 import { blockSizes, type AttentionBlocks } from '../blocks.ts';
 import { fallsInVectors, headsBuffer, loadFunction, mapBuffer, mapLoad, storeFunction } from '../buffers.ts';
+import { keyBlock, KEY_GRADIENT_PARAMS, runKeyGradient } from '../key-block.ts';
 import type { BackwardRows } from '../row-statistics-webgpu.ts';
 import { biasFunctions, biasInputs, biasRead, biasRow, type BiasRead } from './bias.ts';
 import { eachRow, lanePlace, rowAt, type Piece } from './lanes.ts';
-import { accumulate, DIRECTIVES, scoresArray, sums, writeSums } from './products.ts';
-import { blockOf, QUERY_WALK_PARAMS, queryWalkParams, stageQueries, walkQueries } from './query-walk.ts';
+import { DIRECTIVES, scoresArray } from './products.ts';
+import { addToKeys, queryAreas, stageQueries, sumOverQueries, type QueryAreas } from './query-walk.ts';
 import { halvesArray, tileConstants } from './stage.ts';
 import {
   bytesOf,
@@ -19,32 +20,13 @@ import {
   lanesOf,
   rowsOf,
   scoresSize,
-  stagedSize,
   tileOfKey,
   type MatrixTile,
   type TileKey,
 } from './tile.ts';
 
-interface Areas {
-  readonly queries: number;
-  readonly dys: number;
-  readonly weights: number;
-  readonly dScores: number;
-  readonly size: number;
-}
-
-/** Elements of halves: a tile of queries, of dy, weights and dscores query by query. */
-function areasOf(tile: MatrixTile): Areas {
-  const staged = stagedSize(tile, tile.columns);
-  const weights = tile.columns * halvesStride(rowsOf(tile));
-  return {
-    queries: 0,
-    dys: staged,
-    weights: 2 * staged,
-    dScores: 2 * staged + weights,
-    size: 2 * (staged + weights),
-  };
-}
+/** Weights and dscores lie query by query. */
+const areasOf = (tile: MatrixTile): QueryAreas => queryAreas(tile, tile.columns * halvesStride(rowsOf(tile)));
 
 export const carriedKeyGradientBytes = (tile: MatrixTile): number =>
   bytesOf({ halves: areasOf(tile).size, scores: scoresSize(tile), other: 0 });
@@ -91,8 +73,7 @@ export const carriedKeyGradientProgram = programs(
       ${stageQueries(tile, { columns, count }, areas)}
       ${weigh({ columns, count })}
       workgroupBarrier();
-      ${accumulate(tile, columns, { sum: 'dv', weights: areas.weights, byColumn: true, heads: areas.dys })}
-      ${accumulate(tile, columns, { sum: 'dk', weights: areas.dScores, byColumn: true, heads: areas.queries })}
+      ${addToKeys(tile, columns, areas, true)}
       workgroupBarrier();`;
     return {
       name: 'attentionCarriedKeyGradientByUnits',
@@ -106,7 +87,7 @@ export const carriedKeyGradientProgram = programs(
         mapBuffer('read_dscores', inVectors),
       ],
       outputs: [headsBuffer('dkey', width), headsBuffer('dvalue', width)],
-      params: QUERY_WALK_PARAMS,
+      params: KEY_GRADIENT_PARAMS,
       body: /* wgsl */ `
         ${tileConstants(tile)}
         ${halvesArray(areas.size)}
@@ -121,25 +102,10 @@ export const carriedKeyGradientProgram = programs(
 
         @compute @workgroup_size(${lanesOf(tile)})
         fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-          ${lanePlace(tile)}
-          let batch = group.z;
+          ${lanePlace(tile, 'params.block')}
           let first_query = batch * params.rows;
-          let tile_row = group.x * ROWS;
-          let rows_there = params.block - tile_row;
-          ${rows((i) => `let key_${i} = batch * params.block + tile_row + ${rowAt(tile, i)};`)}
-          ${sums(tile, 'dk')}
-          ${sums(tile, 'dv')}
-          ${walkQueries(tile, differentiate)}
-          ${writeSums(tile, {
-            name: 'dk',
-            count: 'rows_there',
-            store: (i, e, value) => `store_dkey(key_${i}, ${e}, ${value} * SCALE);`,
-          })}
-          ${writeSums(tile, {
-            name: 'dv',
-            count: 'rows_there',
-            store: (i, e, value) => `store_dvalue(key_${i}, ${e}, ${value});`,
-          })}
+          ${rows((i) => `let key_${i} = first_row + ${rowAt(tile, i)};`)}
+          ${sumOverQueries(tile, differentiate)}
         }`,
     };
   },
@@ -157,17 +123,13 @@ export function carriedKeyGradientByUnits(
   tile: MatrixTile,
   { dy, statistics, map, dScores }: BackwardRows & { readonly map: Tensor; readonly dScores: Tensor },
 ): [dKey: Tensor, dValue: Tensor] {
-  const { query, key, visibility } = blocks;
+  const { query, visibility } = blocks;
   const sizes = blockSizes(blocks);
   const program = carriedKeyGradientProgram(
     biasRead(visibility, sizes),
     fallsInVectors(sizes.queries, 0),
     ...keyOfTile(tile),
   );
-  return runProgram(program, {
-    inputs: [query, dy, statistics, ...(visibility ? [visibility.bias] : []), map, dScores],
-    outputs: [{ shape: key.shape }, { shape: key.shape }],
-    params: queryWalkParams(blocks, blockOf(blocks, 'own')),
-    workgroups: [Math.ceil(sizes.queries / rowsOf(tile)), 1, sizes.batches],
-  }) as [Tensor, Tensor];
+  const inputs = [query, dy, statistics, ...(visibility ? [visibility.bias] : []), map, dScores];
+  return runKeyGradient(program, blocks, { block: keyBlock(blocks, 'own'), inputs, tileRows: rowsOf(tile) });
 }

@@ -3,12 +3,13 @@ import { programs } from '@latte-flow/runtime';
 import { BLIND, NOTHING } from '../blind-rows.ts';
 import { headsBuffer, loadFunction, mapBuffer, mapLoad, mapStore, storeFunction } from '../buffers.ts';
 import type { OwnMap } from '../parts-webgpu.ts';
-import { biasFunctions, biasInputs, biasRow, type BiasRead } from './bias.ts';
+import { biasFunctions, biasInputs, type BiasRead } from './bias.ts';
 import {
   inOwnBlock,
   KEY_WALK_PARAMS,
   keyFunctions,
   keyInputs,
+  queryRows,
   stageKeys,
   walkKeys,
   type ContextPlace,
@@ -19,7 +20,6 @@ import {
   eachVector,
   isThere,
   lanePlace,
-  rowAt,
   scoreAt,
   sharedByRow,
   weightAt,
@@ -174,18 +174,11 @@ export const forwardProgram = programs(
 
         @compute @workgroup_size(${lanesOf(tile)})
         fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-          ${lanePlace(tile)}
-          let batch = group.z; // of one key/value head: its query heads' rows lie one after another
-          let tile_row = group.x * ROWS;
-          let first_row = batch * params.rows + tile_row;
-          let rows_there = params.rows - tile_row;
+          ${lanePlace(tile, 'params.rows')}
           ${loadRows(tile, 'query', 'queries')}
+          ${queryRows(tile, bias)}
           ${rows(
             (i) => `
-              let is_row_${i} = ${rowAt(tile, i)} < rows_there;
-              let row_${i} = min(${rowAt(tile, i)}, rows_there - 1u);
-              let query_${i} = first_row + row_${i};
-              ${bias === 'none' ? '' : `let bias_${i} = ${biasRow(`(tile_row + row_${i})`)};`}
               ${map === 'carried' ? `let gate_${i} = gate[query_${i} / params.queries];` : ''}
               var top_${i} = HIDDEN;
               var total_${i} = 0.0;`,

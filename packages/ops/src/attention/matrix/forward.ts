@@ -5,7 +5,7 @@ import type { MatrixUnit } from '../../product/matrix-unit.ts';
 import { blockSizes, type AttentionBlocks } from '../blocks.ts';
 import { fallsInVectors } from '../buffers.ts';
 import type { CarriedMap } from '../carried-webgpu.ts';
-import { forwardOutputs, forwardResult, partsOf, type ForwardResult } from '../parts-webgpu.ts';
+import { forwardBindings, forwardOutputs, forwardResult, partsOf, type ForwardResult } from '../parts-webgpu.ts';
 import { biasRead } from './bias.ts';
 import { forwardBytes, forwardProgram } from './forward-program.ts';
 import { bindKeys } from './key-walk.ts';
@@ -29,12 +29,8 @@ export function attentionByUnits(
   const { query, visibility } = blocks;
   const sizes = blockSizes(blocks);
   const { parts, keysEach } = partsOf(sizes, { rows: rowsOf(tile), columns: tile.columns });
-  const map = residual === undefined ? 'none' : residual.previous === undefined ? 'first' : 'carried';
-  const carried = map === 'carried' ? [residual!.previous!, residual!.gate!] : [];
-  const bias = visibility === undefined ? [] : [visibility.bias];
-  const isBlindZero = visibility?.seen !== undefined;
+  const { map, bias, carried, isBlindZero, others } = forwardBindings(blocks, residual);
   const pass = (): Tensor[] => {
-    const others = 3 + bias.length + carried.length + (map === 'none' ? 0 : 1); // query, output, log-sum-exp
     const { context, tensors, params } = bindKeys(blocks, others, keysEach);
     const program = forwardProgram(
       context,

@@ -1,14 +1,15 @@
-import { programs, runProgram } from '@latte-flow/runtime';
+import { programs } from '@latte-flow/runtime';
 import type { Tensor } from '@tensorflow/tfjs-core';
 
 import type { MatrixUnit } from '../../product/matrix-unit.ts';
 import { NOTHING } from '../blind-rows.ts';
 import { blockSizes, type AttentionBlocks } from '../blocks.ts';
 import { headsBuffer, loadFunction, storeFunction } from '../buffers.ts';
+import { KEY_GRADIENT_PARAMS, runKeyGradient, type KeyBlock } from '../key-block.ts';
 import type { BackwardRows } from '../row-statistics-webgpu.ts';
 import { columnAt, eachRow, eachVector, lanePlace, rowAt, scoreAt, vectorAt, weightAt, type Piece } from './lanes.ts';
-import { accumulate, DIRECTIVES, multiplyHeads, scoresArray, sums, writeSums } from './products.ts';
-import { QUERY_WALK_PARAMS, queryWalkParams, stageQueries, walkQueries, type Block } from './query-walk.ts';
+import { DIRECTIVES, multiplyHeads, scoresArray } from './products.ts';
+import { addToKeys, queryAreas, stageQueries, sumOverQueries, type QueryAreas } from './query-walk.ts';
 import { halvesArray, loadRows, tileConstants } from './stage.ts';
 import {
   bytesOf,
@@ -24,19 +25,10 @@ import {
   type TileKey,
 } from './tile.ts';
 
-interface Areas {
-  readonly queries: number;
-  readonly dys: number;
-  readonly weights: number;
-  readonly dScores: number;
-  readonly size: number;
-}
-
-/** Elements of halves: a tile of queries, of dy, weights, dscores; at first the rows of keys, and of values. */
-function areasOf(tile: MatrixTile): Areas {
-  const [staged, weights] = [stagedSize(tile, tile.columns), weightsSize(tile)];
-  const size = Math.max(2 * (staged + weights), stagedSize(tile, rowsOf(tile)));
-  return { queries: 0, dys: staged, weights: 2 * staged, dScores: 2 * staged + weights, size };
+/** At first the rows of keys lie there, and of values. */
+function areasOf(tile: MatrixTile): QueryAreas {
+  const areas = queryAreas(tile, weightsSize(tile));
+  return { ...areas, size: Math.max(areas.size, stagedSize(tile, rowsOf(tile))) };
 }
 
 export const keyGradientBytes = (tile: MatrixTile): number =>
@@ -89,8 +81,7 @@ export const keyGradientProgram = programs((...[bias, ...key]: readonly [BiasOf,
         ),
       )}
       workgroupBarrier();
-      ${accumulate(tile, columns, { sum: 'dv', weights: areas.weights, heads: areas.dys })}
-      ${accumulate(tile, columns, { sum: 'dk', weights: areas.dScores, heads: areas.queries })}
+      ${addToKeys(tile, columns, areas)}
       workgroupBarrier();`;
   };
   return {
@@ -102,7 +93,7 @@ export const keyGradientProgram = programs((...[bias, ...key]: readonly [BiasOf,
       ...(bias === 'none' ? [] : ['bias: array<f32>']),
     ],
     outputs: [headsBuffer('dkey', width), headsBuffer('dvalue', width)],
-    params: QUERY_WALK_PARAMS,
+    params: KEY_GRADIENT_PARAMS,
     body: /* wgsl */ `
       ${tileConstants(tile)}
       ${halvesArray(areas.size)}
@@ -116,12 +107,8 @@ export const keyGradientProgram = programs((...[bias, ...key]: readonly [BiasOf,
 
       @compute @workgroup_size(${lanesOf(tile)})
       fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-        ${lanePlace(tile)}
-        let batch = group.z;
+        ${lanePlace(tile, 'params.block')}
         let first_query = batch * params.rows;
-        let tile_row = group.x * ROWS;
-        let first_row = batch * params.block + tile_row;
-        let rows_there = params.block - tile_row;
         ${loadRows(tile, 'key', 'keys')}
         ${loadRows(tile, 'value', 'values')}
         ${bias === 'none' ? '' : 'let first_bias = batch / params.groups * params.bias_rows;'}
@@ -131,25 +118,13 @@ export const keyGradientProgram = programs((...[bias, ...key]: readonly [BiasOf,
             let key_${i} = first_row + row_${i};
             ${bias === 'keys' ? `let bias_${i} = bias[first_bias * params.keys + params.first_key + tile_row + row_${i}];` : ''}`,
         )}
-        ${sums(tile, 'dk')}
-        ${sums(tile, 'dv')}
-        ${walkQueries(tile, differentiate)}
-        ${writeSums(tile, {
-          name: 'dk',
-          count: 'rows_there',
-          store: (i, e, value) => `store_dkey(key_${i}, ${e}, ${value} * SCALE);`,
-        })}
-        ${writeSums(tile, {
-          name: 'dv',
-          count: 'rows_there',
-          store: (i, e, value) => `store_dvalue(key_${i}, ${e}, ${value});`,
-        })}
+        ${sumOverQueries(tile, differentiate)}
       }`,
   };
 });
 
 /** The tile of the gradient of a block's keys on matrix units; undefined where it is one for plain kernels. */
-export function keyGradientTile(blocks: AttentionBlocks, { key }: Block, unit: MatrixUnit): MatrixTile | undefined {
+export function keyGradientTile(blocks: AttentionBlocks, { key }: KeyBlock, unit: MatrixUnit): MatrixTile | undefined {
   const sizes = blockSizes(blocks);
   return chooseMatrixTile(unit, { ...sizes, rows: key.shape[2]!, columns: sizes.rows }, keyGradientBytes);
 }
@@ -158,15 +133,15 @@ export function keyGradientTile(blocks: AttentionBlocks, { key }: Block, unit: M
 export function keyGradientByUnits(
   blocks: AttentionBlocks,
   tile: MatrixTile,
-  { dy, statistics, block }: BackwardRows & { readonly block: Block },
+  { dy, statistics, block }: BackwardRows & { readonly block: KeyBlock },
 ): [dKey: Tensor, dValue: Tensor] {
   const { query, visibility } = blocks;
   const { key, value } = block;
   const biasOf = visibility === undefined ? 'none' : visibility.bias.shape[2] === 1 ? 'keys' : 'pairs';
-  return runProgram(keyGradientProgram(biasOf, ...keyOfTile(tile)), {
-    inputs: [query, dy, key, value, statistics, ...(visibility ? [visibility.bias] : [])],
-    outputs: [{ shape: key.shape }, { shape: key.shape }],
-    params: queryWalkParams(blocks, block),
-    workgroups: [Math.ceil(key.shape[2]! / rowsOf(tile)), 1, blockSizes(blocks).batches],
-  }) as [Tensor, Tensor];
+  const inputs = [query, dy, key, value, statistics, ...(visibility ? [visibility.bias] : [])];
+  return runKeyGradient(keyGradientProgram(biasOf, ...keyOfTile(tile)), blocks, {
+    block,
+    inputs,
+    tileRows: rowsOf(tile),
+  });
 }

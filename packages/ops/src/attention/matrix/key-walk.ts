@@ -2,7 +2,8 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 
 import { blockSizes, keyBuffers, type AttentionBlocks } from '../blocks.ts';
 import { headsBuffer, loadFunction } from '../buffers.ts';
-import { eachPiece, type Piece } from './lanes.ts';
+import { biasRow, type BiasRead } from './bias.ts';
+import { eachPiece, eachRow, rowAt, type Piece } from './lanes.ts';
 import { stage } from './stage.ts';
 import type { MatrixTile } from './tile.ts';
 
@@ -36,6 +37,20 @@ export const keyFunctions = (context: ContextPlace, width: number): string =>
   buffersOf(context)
     .map((name) => loadFunction(name, width))
     .join('\n');
+
+/**
+ * WGSL: of the lane's rows, which are queries: whether `is_row_i`, the nearest `row_i` of the tile that is one, its place `query_i` among all,
+ * and where the bias of its keys begins, `bias_i`.
+ */
+export const queryRows = (tile: MatrixTile, bias: BiasRead): string =>
+  eachRow(
+    tile,
+    (i) => `
+      let is_row_${i} = ${rowAt(tile, i)} < rows_there;
+      let row_${i} = min(${rowAt(tile, i)}, rows_there - 1u);
+      let query_${i} = first_row + row_${i};
+      ${bias === 'none' ? '' : `let bias_${i} = ${biasRow(`(tile_row + row_${i})`)};`}`,
+  );
 
 /**
  * WGSL: runs `body` for piece after piece of the workgroup's share of the keys, those of the own block first: in that order maps

@@ -3,9 +3,16 @@ import { halvesStride, rowsEachOf, scoresStride, stepOf, type MatrixTile } from 
 
 // Which elements of a tile a lane sees, between products. What the units hold, no lane knows.
 
-/** WGSL: where a lane stands: the first row of its subgroup, and in it its own row and place. */
-export function lanePlace({ unit, lanesPerRow }: MatrixTile): string {
+/**
+ * WGSL: where a lane stands. Its tile: the first of the `rows` of its batch member and key/value head, and how many of the tile's rows are
+ * there; and in it the first row of its subgroup, and its own row and place.
+ */
+export function lanePlace({ unit, lanesPerRow }: MatrixTile, rows: 'params.rows' | 'params.block'): string {
   return /* wgsl */ `
+    let batch = group.z;
+    let tile_row = group.x * ROWS;
+    let first_row = batch * ${rows} + tile_row;
+    let rows_there = ${rows} - tile_row;
     let subgroup_row = lane / ${unit.subgroupSize}u * ${unit.rows}u;
     let x = lane % ${lanesPerRow}u;
     let y = subgroup_row + lane % ${unit.subgroupSize}u / ${lanesPerRow}u;`;

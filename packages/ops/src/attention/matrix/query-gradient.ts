@@ -5,18 +5,19 @@ import type { MatrixUnit } from '../../product/matrix-unit.ts';
 import { blockSizes, type AttentionBlocks } from '../blocks.ts';
 import { fallsInVectors, headsBuffer, loadFunction, mapBuffer, mapLoad, mapStore, storeFunction } from '../buffers.ts';
 import type { BackwardRows } from '../row-statistics-webgpu.ts';
-import { biasFunctions, biasInputs, biasRead, biasRow, type BiasRead } from './bias.ts';
+import { biasFunctions, biasInputs, biasRead, type BiasRead } from './bias.ts';
 import {
   bindKeys,
   inOwnBlock,
   KEY_WALK_PARAMS,
   keyFunctions,
   keyInputs,
+  queryRows,
   stageKeys,
   walkKeys,
   type ContextPlace,
 } from './key-walk.ts';
-import { columnAt, eachRow, eachVector, isThere, lanePlace, rowAt, scoreAt, weightAt, type Piece } from './lanes.ts';
+import { columnAt, eachRow, eachVector, isThere, lanePlace, scoreAt, weightAt, type Piece } from './lanes.ts';
 import { accumulate, DIRECTIVES, multiplyHeads, scoresArray, sums, writeSums } from './products.ts';
 import { halvesArray, loadRows, tileConstants } from './stage.ts';
 import {
@@ -135,21 +136,11 @@ export const queryGradientProgram = programs(
 
         @compute @workgroup_size(${lanesOf(tile)})
         fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-          ${lanePlace(tile)}
-          let batch = group.z;
-          let tile_row = group.x * ROWS;
-          let first_row = batch * params.rows + tile_row;
-          let rows_there = params.rows - tile_row;
+          ${lanePlace(tile, 'params.rows')}
           ${makesScores ? loadRows(tile, 'query', 'queries') : ''}
           ${loadRows(tile, 'dy', 'dys')}
-          ${rows(
-            (i) => `
-              let is_row_${i} = ${rowAt(tile, i)} < rows_there;
-              let row_${i} = min(${rowAt(tile, i)}, rows_there - 1u);
-              let query_${i} = first_row + row_${i};
-              let of_row_${i} = statistics[query_${i}];
-              ${bias === 'none' ? '' : `let bias_${i} = ${biasRow(`(tile_row + row_${i})`)};`}`,
-          )}
+          ${queryRows(tile, bias)}
+          ${rows((i) => `let of_row_${i} = statistics[query_${i}];`)}
           ${sums(tile, 'sum')}
           ${walkKeys(tile, context, differentiate)}
           ${writeSums(tile, {
