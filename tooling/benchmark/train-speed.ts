@@ -8,9 +8,11 @@
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus, release, tmpdir, totalmem, type } from 'node:os';
+import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
+
+import { describeMachine } from '../../apps/cli/src/bench/machine.ts';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -88,12 +90,7 @@ for (const build of values.build) {
   results.push({ ...measured, ratio });
   process.stderr.write(`${name}: ${measured.imagesPerSecond.toFixed(0)} images/s, ${ratio.toFixed(2)} x\n`);
 }
-const machine = {
-  cpu: cpus()[0]?.model ?? 'unknown',
-  cores: availableParallelism(),
-  memory_bytes: totalmem(),
-  system: `${type()} ${release()} ${process.arch}`,
-};
+const machine = describeMachine();
 const command = ['node train-speed', ...process.argv.slice(2)].join(' ');
 const date = new Date().toISOString();
 process.stdout.write(

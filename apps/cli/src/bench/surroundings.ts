@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
 import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -11,6 +10,7 @@ import { webgpuDevice, type BootedBackend } from '@latte-flow/runtime';
 import { version_core } from '@tensorflow/tfjs-core';
 
 import type { Terminal } from '../terminal.ts';
+import { describeMachine } from './machine.ts';
 import type { OnnxRuntime } from './onnx/runtime.ts';
 import manifest from '../../package.json' with { type: 'json' };
 
@@ -63,12 +63,7 @@ export async function surroundings(
   const device = webgpuDevice();
   return {
     date: new Date().toISOString(),
-    machine: {
-      cpu: cpus()[0]?.model ?? 'unknown',
-      cores: availableParallelism(),
-      memory_bytes: totalmem(),
-      system: `${type()} ${release()} ${process.arch}`,
-    },
+    machine: describeMachine(),
     device: booted.device,
     adapter: device === undefined ? null : adapterOf(device.adapterInfo),
     features: device === undefined ? [] : [...device.features].sort(),
